@@ -1,0 +1,27 @@
+// Reports of an experiment, rendered from the results database alone.
+//
+// WriteReport writes into `output_directory` (created when missing):
+//   report.html   one self-contained page: inline SVG and CSS, no script, no network
+//   report.md     its twin with the same facts, referring to the SVG files beside it
+//   *.svg         the figures
+// The output is a pure function of the database's content: no clock, no path, no locale, byte for
+// byte the same twice.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace hourglass::reports {
+
+struct ReportOptions {
+  std::string database;    // path of the results store
+  std::string experiment;  // slug or id; empty: the only one, else the one with the newest run
+  std::string output_directory;
+};
+
+// NotFound: no such file or experiment (the message lists those there are). Unavailable: gnuplot
+// cannot be run. Errors of opening the database as in results_db/store.h.
+absl::Status WriteReport(const ReportOptions& options);
+
+}  // namespace hourglass::reports
