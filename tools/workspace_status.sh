@@ -2,9 +2,17 @@
 # What Bazel stamps into the main program; a change of a STABLE_ value builds the stamp again.
 set -u
 
-commit="$(git rev-parse HEAD 2> /dev/null || echo unknown)"
-tree="$(git rev-parse 'HEAD^{tree}' 2> /dev/null || echo unknown)"
-changes="$(git status --porcelain 2> /dev/null)"
-echo "STABLE_GIT_COMMIT ${commit}"
-echo "STABLE_GIT_TREE ${tree}"
-echo "STABLE_GIT_DIRTY $([[ -z "${changes}" && "${commit}" != unknown ]] && echo 0 || echo 1)"
+# The parents come last: there may be none, or several, of which the first counts.
+read -r commit tree committed_at parent _ \
+  < <(git log -1 --format='%H %T %cI %P none' 2> /dev/null)
+# Untracked files count: a build may have read them.
+if [[ -n "${commit:-}" && -z "$(git status --porcelain 2>&1)" ]]; then
+  dirty=0
+else
+  dirty=1
+fi
+echo "STABLE_GIT_COMMIT ${commit:-unknown}"
+echo "STABLE_GIT_TREE ${tree:-unknown}"
+echo "STABLE_GIT_PARENT ${parent:-unknown}"
+echo "STABLE_GIT_COMMITTED_AT ${committed_at:-unknown}"
+echo "STABLE_GIT_DIRTY ${dirty}"
