@@ -1,6 +1,7 @@
 """Libraries that arrive as Python wheels: downloaded by pip, pinned by hash, unpacked."""
 
-_HELP = """third_party: cannot get {wheels}: {why}
+_HELP = """third_party: cannot get {wheels}:
+  {why}
   What to do: run `{python} -m pip download --no-deps {wheels}` and repair what it complains about
   (network, pip configuration); where there is no index, put the wheels into a folder and name it
   in the environment variable PIP_FIND_LINKS."""
@@ -40,7 +41,7 @@ def _python_wheels_impl(repository_ctx):
         fail(_HELP.format(
             python = python,
             wheels = " ".join(wheels.keys()),
-            why = downloaded.stderr.strip().split("\n")[-1],
+            why = "\n  ".join(downloaded.stderr.strip().split("\n")[-3:]),
         ))
     for wheel in repository_ctx.path("wheels").readdir():
         unpacked = repository_ctx.execute([python, "-m", "zipfile", "-e", wheel, "unpacked"])
