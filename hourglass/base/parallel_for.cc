@@ -1,0 +1,94 @@
+#include "hourglass/base/parallel_for.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "hourglass/base/check.h"
+
+#ifdef HOURGLASS_STD_THREADS
+#include <thread>
+#include <vector>
+#else
+#include <omp.h>
+#endif
+
+namespace hourglass {
+namespace {
+
+#ifdef HOURGLASS_STD_THREADS
+
+int g_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+thread_local bool t_inside = false;
+
+void OnEveryThread(int threads, const std::function<void(int)>& body) {
+  std::vector<std::thread> others;
+  for (int t = 1; t < threads; ++t) {
+    others.emplace_back([&body, t] {
+      t_inside = true;
+      body(t);
+    });
+  }
+  t_inside = true;
+  body(0);
+  t_inside = false;
+  for (std::thread& other : others) other.join();
+}
+
+bool Inside() { return t_inside; }
+void RememberThreadCount(int threads) { g_threads = threads; }
+int RememberedThreadCount() { return g_threads; }
+
+#else
+
+void OnEveryThread(int threads, const std::function<void(int)>& body) {
+#pragma omp parallel num_threads(threads)
+  body(omp_get_thread_num());
+}
+
+bool Inside() { return omp_in_parallel() != 0; }
+void RememberThreadCount(int threads) {
+  omp_set_dynamic(0);
+  omp_set_num_threads(threads);
+}
+int RememberedThreadCount() { return omp_get_max_threads(); }
+
+#endif
+
+}  // namespace
+
+void SetThreadCount(int threads) {
+  HG_CHECK(threads >= 1);
+  RememberThreadCount(threads);
+}
+
+int ThreadCount() { return RememberedThreadCount(); }
+
+void ParallelFor(int64_t count, int64_t grain,
+                 const std::function<void(int64_t begin, int64_t end, int thread)>& body) {
+  if (count <= 0) return;
+  const int64_t wanted = (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
+  const int threads = static_cast<int>(std::min<int64_t>(ThreadCount(), wanted));
+  if (threads <= 1 || Inside()) {
+    body(0, count, 0);
+    return;
+  }
+  OnEveryThread(threads, [&](int t) {
+    const int64_t begin = count * t / threads;
+    const int64_t end = count * (t + 1) / threads;
+    if (begin < end) body(begin, end, t);
+  });
+}
+
+void ParallelForDynamic(int64_t count, const std::function<void(int64_t item, int thread)>& body) {
+  const int threads = static_cast<int>(std::min<int64_t>(ThreadCount(), count));
+  if (threads <= 1 || Inside()) {
+    for (int64_t i = 0; i < count; ++i) body(i, 0);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  OnEveryThread(threads, [&](int t) {
+    for (int64_t i = next++; i < count; i = next++) body(i, t);
+  });
+}
+
+}  // namespace hourglass

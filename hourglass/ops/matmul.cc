@@ -1,0 +1,91 @@
+#include "hourglass/ops/matmul.h"
+
+#include "absl/strings/str_cat.h"
+#include "hourglass/base/status.h"
+#include "hourglass/ops/infer.h"
+#include "hourglass/ops/layout.h"
+
+namespace hourglass {
+namespace {
+
+Value MatmulTransposed(Graph& graph, bool transpose_a, bool transpose_b, Value a, Value b) {
+  return graph.Add1(std::make_shared<MatmulOp>(transpose_a, transpose_b, false), {a, b});
+}
+
+}  // namespace
+
+std::string MatmulOp::Attributes() const {
+  return absl::StrCat("transpose_a=", transpose_a_, " transpose_b=", transpose_b_,
+                      " bias=", bias_);
+}
+
+MatmulSizes SizesOf(const MatmulOp& op, std::span<const TensorSpec> in) {
+  const Shape& a = in[0].shape;
+  const Shape& b = in[1].shape;
+  if (op.transpose_a()) return {a[-1], b[-1], a.Rows()};
+  return {a.Rows(), op.transpose_b() ? b[0] : b[1], a[-1]};
+}
+
+absl::StatusOr<std::vector<TensorSpec>> MatmulOp::Infer(std::span<const TensorSpec> in) const {
+  HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, bias_ ? 3 : 2));
+  if (transpose_a_ && (transpose_b_ || bias_)) {
+    return absl::InvalidArgumentError("matmul: transpose_a goes with neither transpose_b nor bias");
+  }
+  HG_RETURN_IF_ERROR(ExpectFloating(Name(), "a", in[0]));
+  HG_RETURN_IF_ERROR(ExpectDType(Name(), "b", in[1], in[0].dtype));
+  if (in[0].shape.rank() < 1) return ExpectRank(Name(), "a", in[0], 2);
+  if (transpose_a_) {
+    if (in[1].shape.rank() < 1 || in[0].shape.Rows() != in[1].shape.Rows()) {
+      return absl::InvalidArgumentError(absl::StrCat("matmul: a ", in[0].ToString(), " and b ",
+                                                     in[1].ToString(), " differ in rows"));
+    }
+    return std::vector<TensorSpec>{{Shape{in[0].shape[-1], in[1].shape[-1]}, in[0].dtype}};
+  }
+  HG_RETURN_IF_ERROR(ExpectRank(Name(), "b", in[1], 2));
+  if (in[0].shape[-1] != in[1].shape[transpose_b_ ? 1 : 0]) {
+    return absl::InvalidArgumentError(absl::StrCat("matmul: inner extents of a ", in[0].ToString(),
+                                                   " and b ", in[1].ToString(), " differ"));
+  }
+  TensorSpec out = in[0];
+  out.shape.Set(-1, in[1].shape[transpose_b_ ? 0 : 1]);
+  if (bias_) {
+    HG_RETURN_IF_ERROR(ExpectShape(Name(), "bias", in[2], Shape{out.shape[-1]}));
+    HG_RETURN_IF_ERROR(ExpectDType(Name(), "bias", in[2], in[0].dtype));
+  }
+  return std::vector<TensorSpec>{out};
+}
+
+Cost MatmulOp::Count(std::span<const TensorSpec> in, std::span<const TensorSpec> out) const {
+  const MatmulSizes s = SizesOf(*this, in);
+  Cost cost = ProductCost(2 * s.m * s.n * s.k);
+  if (bias_) cost.elementwise = s.m * s.n;
+  cost.bytes = TotalBytes(in) + TotalBytes(out);
+  return cost;
+}
+
+std::vector<std::optional<Value>> MatmulOp::Gradient(Graph& graph, const Node& node,
+                                                     std::span<const std::optional<Value>> d_out,
+                                                     const std::vector<bool>& wanted) const {
+  const Value a = node.inputs[0], b = node.inputs[1], d = *d_out[0];
+  std::vector<std::optional<Value>> d_in(node.inputs.size());
+  if (transpose_a_) {
+    if (wanted[0]) d_in[0] = MatmulTransposed(graph, false, true, b, d);
+    if (wanted[1]) d_in[1] = MatmulTransposed(graph, false, false, a, d);
+    return d_in;
+  }
+  if (wanted[0]) d_in[0] = MatmulTransposed(graph, false, !transpose_b_, d, b);
+  if (wanted[1]) {
+    d_in[1] = transpose_b_ ? MatmulTransposed(graph, true, false, d, a)
+                           : MatmulTransposed(graph, true, false, a, d);
+  }
+  if (bias_ && wanted[2]) d_in[2] = graph.Add1(std::make_shared<ColumnSumOp>(), {d});
+  return d_in;
+}
+
+Value Matmul(Graph& graph, Value a, Value b) { return MatmulTransposed(graph, false, false, a, b); }
+
+Value MatmulBias(Graph& graph, Value a, Value b, Value bias) {
+  return graph.Add1(std::make_shared<MatmulOp>(false, false, true), {a, b, bias});
+}
+
+}  // namespace hourglass

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "hourglass/graph/graph.h"
+
+namespace hourglass {
+
+// Product of two matrices, optionally plus a bias row.
+//
+// Tensors are seen as matrices [rows, columns] whose columns are the last axis.
+//   plain:        a [.., k] x b [k, n] (+ bias [n])                      -> [.., n]
+//   transpose_b:  a [.., k] x b [n, k] (+ bias [n])                      -> [.., n]
+//   transpose_a:  a [.., m] x b [.., n], contracted over the equal rows  -> [m, n]   (no bias)
+class MatmulOp : public Op {
+ public:
+  MatmulOp(bool transpose_a, bool transpose_b, bool bias)
+      : transpose_a_(transpose_a), transpose_b_(transpose_b), bias_(bias) {}
+  bool transpose_a() const { return transpose_a_; }
+  bool transpose_b() const { return transpose_b_; }
+  bool bias() const { return bias_; }
+
+  std::string_view Name() const override { return "matmul"; }
+  std::string Attributes() const override;
+  absl::StatusOr<std::vector<TensorSpec>> Infer(std::span<const TensorSpec> in) const override;
+  Cost Count(std::span<const TensorSpec> in, std::span<const TensorSpec> out) const override;
+  std::vector<std::optional<Value>> Gradient(Graph& graph, const Node& node,
+                                             std::span<const std::optional<Value>> d_out,
+                                             const std::vector<bool>& wanted) const override;
+  bool Differentiable() const override { return true; }
+
+ private:
+  bool transpose_a_, transpose_b_, bias_;
+};
+
+// m, n and the contracted k of a matmul node.
+struct MatmulSizes {
+  int64_t m = 0, n = 0, k = 0;
+};
+MatmulSizes SizesOf(const MatmulOp& op, std::span<const TensorSpec> in);
+
+Value Matmul(Graph& graph, Value a, Value b);
+Value MatmulBias(Graph& graph, Value a, Value b, Value bias);
+
+}  // namespace hourglass
