@@ -202,6 +202,12 @@ std::string_view ToString(BudgetKind kind);
 std::string_view ToString(RunReason reason);
 std::string_view ToString(RunStatus status);
 
+// The value of such a word; empty when there is none.
+std::optional<Scope> ParseScope(std::string_view word);
+std::optional<BudgetKind> ParseBudgetKind(std::string_view word);
+std::optional<RunReason> ParseRunReason(std::string_view word);
+std::optional<RunStatus> ParseRunStatus(std::string_view word);
+
 // Content ids: 32 hexadecimal digits, the head of SHA-256 over the table name and the fields in
 // order. Equal rows have equal ids on every machine, so a caller can know the id of a cell before
 // it opens a store.
@@ -210,7 +216,8 @@ std::string RowId(const Build& row);
 std::string RowId(const Host& row);
 std::string RowId(const Dataset& row);
 std::string RowId(const Config& row);
-std::string RowId(const Experiment& row);
+std::string RowId(
+    const Experiment& row);  // of slug and spec_text: the rest does not change results
 std::string RowId(const Cell& row);
 
 // Hash of the facts that make two results comparable, e.g. ClassOf({{"cpu_model", ...}, {"threads",

@@ -1,0 +1,65 @@
+// Opening a results file and turning SQLite's errors into Status: shared by store and query, and
+// the border at which the library's exceptions stop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "SQLiteCpp/SQLiteCpp.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace hourglass::results {
+
+// The text of schema/001_init.sql.
+std::string_view SchemaSql();
+
+// "<path>: <what>: <SQLite's message>" with the code of store.h and what to do about it.
+absl::Status FromException(const std::string& path, std::string_view what,
+                           const SQLite::Exception& error);
+
+// Opens for writing, creating the schema in a new file.
+absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForWriting(
+    const std::string& path, std::chrono::milliseconds busy_timeout, const std::string& now);
+
+// Opens for reading and starts the one read transaction of the connection: a consistent snapshot.
+absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForReading(const std::string& path);
+
+// Runs `body` (returning absl::Status) inside BEGIN IMMEDIATE ... COMMIT; rolls back on any error.
+template <typename Body>
+absl::Status InTransaction(SQLite::Database& db, const std::string& path, std::string_view what,
+                           Body&& body) {
+  try {
+    db.exec("BEGIN IMMEDIATE");
+    absl::Status status;
+    try {
+      status = body();
+      if (status.ok()) {
+        db.exec("COMMIT");
+        return status;
+      }
+    } catch (const SQLite::Exception& error) {
+      status = FromException(path, what, error);
+    }
+    // SQLite has already rolled back after a full disk, for instance; then this fails harmlessly.
+    db.tryExec("ROLLBACK");
+    return status;
+  } catch (const SQLite::Exception& error) {
+    return FromException(path, what, error);
+  }
+}
+
+// A double to and from the signed 64-bit integer of its bits.
+int64_t BitsOf(double value);
+double FromBits(int64_t bits);
+
+void BindText(SQLite::Statement& statement, int index, std::string_view text);
+void BindOptional(SQLite::Statement& statement, int index, const std::optional<int64_t>& value);
+// Empty text is stored as NULL.
+void BindTextOrNull(SQLite::Statement& statement, int index, std::string_view text);
+
+}  // namespace hourglass::results

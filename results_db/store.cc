@@ -1,0 +1,597 @@
+#include "results_db/store.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "hourglass/base/clock.h"
+#include "hourglass/base/hash.h"
+#include "hourglass/base/status.h"
+#include "nlohmann/json.hpp"
+#include "results_db/database.h"
+#include "results_db/ulid.h"
+
+namespace hourglass::results {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string Text(std::string_view view) { return std::string(view); }
+
+struct PendingSample {
+  double value = 0;
+  std::optional<int64_t> flops;
+  std::optional<int64_t> wall_ns;
+};
+
+// (run, metric id, step): the primary key of a point, in the order rows are written.
+using PointKey = std::tuple<std::string, int64_t, int64_t>;
+
+struct Aggregate {
+  std::string_view name;
+  double value;
+};
+
+// last, best, mean and median of the values in step order. NaN is never best, and makes the mean
+// and the median NaN: a curve that left the numbers must not look like one that did not.
+std::vector<Aggregate> Aggregates(const std::vector<double>& values, bool higher_is_better) {
+  const bool has_nan =
+      std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); });
+  double best = std::nan("");
+  double sum = 0;
+  for (const double value : values) {
+    sum += value;
+    if (std::isnan(value)) continue;
+    if (std::isnan(best) || (higher_is_better ? value > best : value < best)) best = value;
+  }
+  double median = std::nan("");
+  if (!has_nan) {
+    std::vector<double> sorted = values;
+    std::sort(sorted.begin(), sorted.end());
+    const size_t middle = sorted.size() / 2;
+    median = sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+  return {{"best", best},
+          {"last", values.back()},
+          {"mean", sum / static_cast<double>(values.size())},
+          {"median", median}};
+}
+
+void AppendLittleEndian(std::string& bytes, int64_t value) {
+  uint64_t rest = static_cast<uint64_t>(value);
+  for (int i = 0; i < 8; ++i) {
+    bytes += static_cast<char>(rest & 255);
+    rest >>= 8;
+  }
+}
+
+Json ColumnToJson(const SQLite::Column& column) {
+  if (column.isNull()) return nullptr;
+  if (column.isInteger()) return column.getInt64();
+  if (column.isFloat()) return column.getDouble();
+  return column.getString();
+}
+
+}  // namespace
+
+struct ResultsStore::Impl {
+  std::string path;
+  StoreOptions options;
+  std::unique_ptr<SQLite::Database> db;
+  std::map<std::string, int64_t, std::less<>> metric_ids;  // newest definition of each
+  std::map<PointKey, PendingSample> pending;
+  int64_t last_commit_ns = 0;
+
+  std::string Now() const { return options.now ? options.now() : UtcNowIso8601(); }
+
+  absl::Status LoadMetricIds() {
+    try {
+      SQLite::Statement find(*db,
+                             "SELECT id FROM metric WHERE name = ? AND definition_version = ?");
+      for (const MetricDefinition& metric : Metrics()) {
+        BindText(find, 1, metric.name);
+        find.bind(2, metric.version);
+        if (!find.executeStep()) {
+          return absl::DataLossError(absl::StrCat(path, ": metric ", Text(metric.name), " lost"));
+        }
+        metric_ids[Text(metric.name)] = find.getColumn(0).getInt64();
+        find.reset();
+      }
+      return absl::OkStatus();
+    } catch (const SQLite::Exception& error) {
+      return FromException(path, "reading metrics", error);
+    }
+  }
+
+  absl::StatusOr<int64_t> MetricId(std::string_view name) const {
+    const auto found = metric_ids.find(name);
+    if (found == metric_ids.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unknown metric '", Text(name), "'; results_db/metrics.h lists them"));
+    }
+    return found->second;
+  }
+
+  // Runs `bind` on an INSERT that ignores a row that is there already; returns `id`.
+  template <typename Bind>
+  absl::StatusOr<std::string> Insert(std::string_view what, const std::string& sql, std::string id,
+                                     const Bind& bind) {
+    HG_RETURN_IF_ERROR(InTransaction(*db, path, what, [&] {
+      SQLite::Statement insert(*db, sql);
+      insert.bind(1, id);
+      bind(insert);
+      insert.exec();
+      return absl::OkStatus();
+    }));
+    return id;
+  }
+
+  absl::Status CheckRunning(std::string_view run_id) {
+    SQLite::Statement find(*db, "SELECT status FROM run WHERE id = ?");
+    BindText(find, 1, run_id);
+    if (!find.executeStep()) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": no run ", Text(run_id)));
+    }
+    const std::string status = find.getColumn(0).getString();
+    if (status != "running") {
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, ": run ", Text(run_id), " has ended (", status, ") and cannot be added to"));
+    }
+    return absl::OkStatus();
+  }
+
+  // The bits already known for a point, pending or stored.
+  std::optional<int64_t> KnownBits(const PointKey& key, SQLite::Statement& find) {
+    if (const auto found = pending.find(key); found != pending.end()) {
+      return BitsOf(found->second.value);
+    }
+    find.bind(1, std::get<0>(key));
+    find.bind(2, std::get<1>(key));
+    find.bind(3, std::get<2>(key));
+    std::optional<int64_t> bits;
+    if (find.executeStep()) bits = find.getColumn(0).getInt64();
+    find.reset();
+    return bits;
+  }
+
+  // Adds to `fresh` the samples that are not known yet.
+  absl::Status Collect(std::string_view run_id, std::span<const Sample> samples,
+                       std::map<PointKey, PendingSample>& fresh) {
+    HG_RETURN_IF_ERROR(CheckRunning(run_id));
+    SQLite::Statement find(*db, "SELECT bits FROM point WHERE run = ? AND metric = ? AND step = ?");
+    for (const Sample& sample : samples) {
+      HG_ASSIGN_OR_RETURN(const int64_t metric, MetricId(sample.metric));
+      const PointKey key(Text(run_id), metric, sample.step);
+      std::optional<int64_t> known = KnownBits(key, find);
+      if (const auto found = fresh.find(key); found != fresh.end()) {
+        known = BitsOf(found->second.value);
+      }
+      if (!known) {
+        fresh.emplace(key, PendingSample{sample.value, sample.flops, sample.wall_ns});
+      } else if (*known != BitsOf(sample.value)) {
+        return absl::AlreadyExistsError(absl::StrCat(path, ": run ", Text(run_id),
+                                                     " has another value of ", Text(sample.metric),
+                                                     " at step ", sample.step));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Inside a transaction.
+  void WritePending() {
+    if (pending.empty()) return;
+    SQLite::Statement insert(*db,
+                             "INSERT INTO point(run, metric, step, value, bits, flops, wall_ns)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?)");
+    std::set<std::string> runs;
+    for (const auto& [key, sample] : pending) {
+      insert.bind(1, std::get<0>(key));
+      insert.bind(2, std::get<1>(key));
+      insert.bind(3, std::get<2>(key));
+      insert.bind(4, sample.value);
+      insert.bind(5, BitsOf(sample.value));
+      BindOptional(insert, 6, sample.flops);
+      BindOptional(insert, 7, sample.wall_ns);
+      insert.exec();
+      insert.reset();
+      runs.insert(std::get<0>(key));
+    }
+    SQLite::Statement heartbeat(*db, "UPDATE run SET heartbeat_at = ? WHERE id = ?");
+    for (const std::string& run : runs) {
+      heartbeat.bind(1, Now());
+      heartbeat.bind(2, run);
+      heartbeat.exec();
+      heartbeat.reset();
+    }
+  }
+
+  absl::Status Flush() {
+    if (pending.empty()) return absl::OkStatus();
+    HG_RETURN_IF_ERROR(InTransaction(*db, path, "writing samples", [&] {
+      WritePending();
+      return absl::OkStatus();
+    }));
+    pending.clear();
+    last_commit_ns = MonotonicNanos();
+    return absl::OkStatus();
+  }
+
+  void WriteSummary(std::string_view run_id, int64_t metric, std::string_view agg, double value,
+                    const std::optional<double>& ci_lo, const std::optional<double>& ci_hi,
+                    int64_t n) {
+    SQLite::Statement insert(*db,
+                             "INSERT INTO summary(run, metric, agg, value, bits, ci_lo, ci_hi, n)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    BindText(insert, 1, run_id);
+    insert.bind(2, metric);
+    BindText(insert, 3, agg);
+    insert.bind(4, value);
+    insert.bind(5, BitsOf(value));
+    if (ci_lo) insert.bind(6, *ci_lo);
+    if (ci_hi) insert.bind(7, *ci_hi);
+    insert.bind(8, n);
+    insert.exec();
+  }
+
+  void SummariseCurves(std::string_view run_id) {
+    std::map<int64_t, std::vector<double>> curves;
+    SQLite::Statement read(*db,
+                           "SELECT metric, bits FROM point WHERE run = ? ORDER BY metric, step");
+    BindText(read, 1, run_id);
+    while (read.executeStep()) {
+      curves[read.getColumn(0).getInt64()].push_back(FromBits(read.getColumn(1).getInt64()));
+    }
+    SQLite::Statement direction(*db, "SELECT direction FROM metric WHERE id = ?");
+    for (const auto& [metric, values] : curves) {
+      direction.bind(1, metric);
+      direction.executeStep();
+      const bool higher = direction.getColumn(0).getString() == "higher";
+      direction.reset();
+      for (const Aggregate& aggregate : Aggregates(values, higher)) {
+        WriteSummary(run_id, metric, aggregate.name, aggregate.value, {}, {},
+                     static_cast<int64_t>(values.size()));
+      }
+    }
+  }
+
+  // Empty when the run has no training loss.
+  std::string TraceSha256(std::string_view run_id) {
+    SQLite::Statement read(*db,
+                           "SELECT step, bits FROM point WHERE run = ? AND metric = ? AND step >= 1"
+                           " ORDER BY step");
+    BindText(read, 1, run_id);
+    read.bind(2, metric_ids.find(kTrainLossNats)->second);
+    std::string bytes;
+    while (read.executeStep()) {
+      AppendLittleEndian(bytes, read.getColumn(0).getInt64());
+      AppendLittleEndian(bytes, read.getColumn(1).getInt64());
+    }
+    return bytes.empty() ? "" : Sha256Hex(bytes);
+  }
+
+  std::string MergedWarnings(std::string_view run_id, const std::vector<std::string>& added) {
+    SQLite::Statement read(*db, "SELECT warnings_json FROM run WHERE id = ?");
+    BindText(read, 1, run_id);
+    read.executeStep();
+    Json warnings = Json::parse(read.getColumn(0).getString(), nullptr, false);
+    if (!warnings.is_array()) warnings = Json::array();
+    for (const std::string& warning : added) warnings.push_back(warning);
+    return Dump(warnings);
+  }
+
+  void WriteOutcome(std::string_view run_id, const Outcome& outcome) {
+    SQLite::Statement update(
+        *db,
+        "UPDATE run SET exit_code = ?, error = ?, primitives_json = ?, peak_bytes_planned = ?,"
+        " peak_bytes_held = ?, flops_executed = ?, flops_step_executed = ?, trace_sha256 = ?,"
+        " ckpt_sha256 = ?, load_json = ?, warnings_json = ?, heartbeat_at = ?, ended_at = ?"
+        " WHERE id = ?");
+    const std::string now = Now();
+    update.bind(1, outcome.exit_code);
+    BindTextOrNull(update, 2, outcome.error);
+    BindTextOrNull(update, 3, outcome.primitives_json);
+    BindOptional(update, 4, outcome.peak_bytes_planned);
+    BindOptional(update, 5, outcome.peak_bytes_held);
+    BindOptional(update, 6, outcome.flops_executed);
+    BindOptional(update, 7, outcome.flops_step_executed);
+    BindTextOrNull(update, 8,
+                   outcome.trace_sha256.empty() ? TraceSha256(run_id) : outcome.trace_sha256);
+    BindTextOrNull(update, 9, outcome.ckpt_sha256);
+    BindTextOrNull(update, 10, outcome.load_json);
+    update.bind(11, MergedWarnings(run_id, outcome.warnings));
+    update.bind(12, now);
+    update.bind(13, now);
+    BindText(update, 14, run_id);
+    update.exec();
+  }
+
+  // SHA-256 over the JSON array of the row's columns, row_sha256 left out, with its final status.
+  std::string RowSha256(std::string_view run_id, RunStatus final_status) {
+    SQLite::Statement read(*db, "SELECT * FROM run WHERE id = ?");
+    BindText(read, 1, run_id);
+    read.executeStep();
+    Json row = Json::array();
+    for (int i = 0; i < read.getColumnCount(); ++i) {
+      const std::string_view name = read.getColumnName(i);
+      if (name == "row_sha256") continue;
+      row.push_back(name == "status" ? Json(ToString(final_status))
+                                     : ColumnToJson(read.getColumn(i)));
+    }
+    return Sha256Hex(Dump(row));
+  }
+
+  void Finish(std::string_view run_id, RunStatus status) {
+    const std::string row_sha256 = RowSha256(run_id, status);
+    SQLite::Statement update(*db, "UPDATE run SET row_sha256 = ?, status = ? WHERE id = ?");
+    update.bind(1, row_sha256);
+    BindText(update, 2, ToString(status));
+    BindText(update, 3, run_id);
+    update.exec();
+  }
+};
+
+ResultsStore::ResultsStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ResultsStore::~ResultsStore() { impl_->Flush().IgnoreError(); }
+
+const std::string& ResultsStore::path() const { return impl_->path; }
+
+absl::StatusOr<std::unique_ptr<ResultsStore>> ResultsStore::Open(const std::string& path,
+                                                                 const StoreOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->options = options;
+  HG_ASSIGN_OR_RETURN(impl->db, OpenForWriting(path, options.busy_timeout, impl->Now()));
+  HG_RETURN_IF_ERROR(impl->LoadMetricIds());
+  impl->last_commit_ns = MonotonicNanos();
+  return std::unique_ptr<ResultsStore>(new ResultsStore(std::move(impl)));
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const SourceRev& row) {
+  if (row.dirty && row.diff.empty()) {
+    return absl::InvalidArgumentError("a dirty tree is stored with its diff; the diff is empty");
+  }
+  return impl_->Insert("writing a source revision",
+                       "INSERT INTO source_rev VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, row.commit_sha);
+                         insert.bind(3, row.tree_sha);
+                         BindTextOrNull(insert, 4, row.parent_sha);
+                         insert.bind(5, row.committed_at);
+                         insert.bind(6, row.dirty ? 1 : 0);
+                         if (!row.diff.empty()) {
+                           insert.bind(7, Sha256Hex(row.diff));
+                           insert.bind(8, row.diff.data(), static_cast<int>(row.diff.size()));
+                         }
+                       });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Build& row) {
+  return impl_->Insert("writing a build",
+                       "INSERT INTO build VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, row.source_rev);
+                         insert.bind(3, row.binary_sha256);
+                         insert.bind(4, row.compiler);
+                         insert.bind(5, row.flags);
+                         insert.bind(6, row.bazel_version);
+                         insert.bind(7, row.deps_sha256);
+                         insert.bind(8, Dump(Json(row.deps)));
+                       });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Host& row) {
+  return impl_->Insert("writing a host",
+                       "INSERT INTO host VALUES (?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, Dump(Json(row.fingerprint)));
+                         insert.bind(3, row.perf_class);
+                         insert.bind(4, row.numeric_class);
+                       });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Dataset& row) {
+  return impl_->Insert("writing a data set",
+                       "INSERT INTO dataset VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, row.name);
+                         insert.bind(3, row.split);
+                         insert.bind(4, row.version);
+                         insert.bind(5, row.sha256);
+                         insert.bind(6, row.bytes);
+                         insert.bind(7, row.n_units);
+                         insert.bind(8, row.unit);
+                         insert.bind(9, row.preprocess);
+                         insert.bind(10, row.synthetic ? 1 : 0);
+                         insert.bind(11, row.licence);
+                       });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Config& row) {
+  return impl_->Insert(
+      "writing a configuration",
+      "INSERT INTO config VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      " ON CONFLICT(id) DO NOTHING",
+      RowId(row), [&](SQLite::Statement& insert) {
+        insert.bind(2, row.label);
+        insert.bind(3, row.family);
+        insert.bind(4, row.canonical_json);
+        insert.bind(5, row.n_params);
+        insert.bind(6, row.sequence_length);
+        insert.bind(7, row.units_per_sequence);
+        insert.bind(8, row.batch);
+        insert.bind(9, row.flop_convention);
+        insert.bind(10, row.flops_fwd_needed);
+        insert.bind(11, row.flops_bwd_needed);
+        insert.bind(12, row.flops_fwd_dense);
+        insert.bind(13, row.flops_bwd_dense);
+        BindOptional(insert, 14, row.flops_fwd_dense_trax);
+        insert.bind(15, row.flops_elementwise);
+        insert.bind(16, row.flops_optimizer);
+        insert.bind(17, row.flops_recompute);
+      });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Experiment& row) {
+  return impl_->Insert("writing an experiment",
+                       "INSERT INTO experiment VALUES (?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, row.slug);
+                         insert.bind(3, Sha256Hex(row.spec_text));
+                         insert.bind(4, row.spec_text);
+                         BindTextOrNull(insert, 5, row.paper_ref);
+                         insert.bind(6, row.command);
+                       });
+}
+
+absl::StatusOr<std::string> ResultsStore::Upsert(const Cell& row) {
+  return impl_->Insert("writing a cell",
+                       "INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                       " ON CONFLICT(id) DO NOTHING",
+                       RowId(row), [&](SQLite::Statement& insert) {
+                         insert.bind(2, row.experiment);
+                         insert.bind(3, row.config);
+                         insert.bind(4, row.dataset_train);
+                         if (row.dataset_valid) insert.bind(5, *row.dataset_valid);
+                         insert.bind(6, static_cast<int64_t>(row.seed));
+                         insert.bind(7, row.replica);
+                         BindText(insert, 8, ToString(row.budget_kind));
+                         insert.bind(9, row.budget);
+                         insert.bind(10, row.backend);
+                         BindText(insert, 11, ToString(row.scope));
+                       });
+}
+
+absl::StatusOr<std::optional<std::string>> ResultsStore::FindOkRun(std::string_view cell_id) {
+  try {
+    SQLite::Statement find(*impl_->db, "SELECT min(id) FROM run WHERE cell = ? AND status = 'ok'");
+    BindText(find, 1, cell_id);
+    std::optional<std::string> id;
+    if (find.executeStep() && !find.getColumn(0).isNull()) id = find.getColumn(0).getString();
+    return id;
+  } catch (const SQLite::Exception& error) {
+    return FromException(impl_->path, "looking for a finished run", error);
+  }
+}
+
+absl::StatusOr<std::string> ResultsStore::BeginRun(const Run& run) {
+  const std::string id = impl_->options.new_run_id ? impl_->options.new_run_id() : NewUlid();
+  HG_RETURN_IF_ERROR(InTransaction(*impl_->db, impl_->path, "starting a run", [&] {
+    SQLite::Statement insert(
+        *impl_->db,
+        "INSERT INTO run(id, cell, attempt, parent_run, reason, build, host, status, argv_json,"
+        " env_json, threads, deterministic, describe_json, warnings_json, engine_json, started_at,"
+        " heartbeat_at)"
+        " VALUES (?1, ?2, 1 + (SELECT count(*) FROM run WHERE cell = ?2), ?3, ?4, ?5, ?6,"
+        " 'running', ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)");
+    insert.bind(1, id);
+    insert.bind(2, run.cell);
+    if (run.parent_run) insert.bind(3, *run.parent_run);
+    BindText(insert, 4, ToString(run.reason));
+    insert.bind(5, run.build);
+    insert.bind(6, run.host);
+    insert.bind(7, Dump(Json(run.argv)));
+    insert.bind(8, Dump(Json(run.env)));
+    insert.bind(9, run.threads);
+    insert.bind(10, run.deterministic ? 1 : 0);
+    insert.bind(11, run.describe_json);
+    insert.bind(12, Dump(Json(run.warnings)));
+    insert.bind(13, run.engine_json);
+    insert.bind(14, impl_->Now());
+    insert.exec();
+    return absl::OkStatus();
+  }));
+  return id;
+}
+
+absl::Status ResultsStore::Append(std::string_view run_id, std::span<const Sample> samples) {
+  std::map<PointKey, PendingSample> fresh;
+  try {
+    HG_RETURN_IF_ERROR(impl_->Collect(run_id, samples, fresh));
+  } catch (const SQLite::Exception& error) {
+    return FromException(impl_->path, "checking samples", error);
+  }
+  impl_->pending.merge(fresh);
+  const auto waited = std::chrono::nanoseconds(MonotonicNanos() - impl_->last_commit_ns);
+  return waited >= impl_->options.commit_interval ? impl_->Flush() : absl::OkStatus();
+}
+
+absl::Status ResultsStore::AppendEvalBlocks(std::string_view run_id,
+                                            std::span<const EvalBlock> blocks) {
+  return InTransaction(*impl_->db, impl_->path, "writing evaluation blocks", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    SQLite::Statement insert(*impl_->db, "INSERT INTO eval_block VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const EvalBlock& block : blocks) {
+      BindText(insert, 1, run_id);
+      insert.bind(2, block.dataset);
+      insert.bind(3, block.step);
+      insert.bind(4, block.block);
+      insert.bind(5, block.n_units);
+      insert.bind(6, block.nll_bits);
+      insert.bind(7, BitsOf(block.nll_bits));
+      insert.exec();
+      insert.reset();
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ResultsStore::AppendTimings(std::string_view run_id, std::span<const Timing> timings) {
+  return InTransaction(*impl_->db, impl_->path, "writing timings", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    SQLite::Statement insert(*impl_->db, "INSERT INTO timing VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const Timing& timing : timings) {
+      BindText(insert, 1, run_id);
+      insert.bind(2, timing.bench);
+      insert.bind(3, timing.pair_round);
+      insert.bind(4, timing.arm);
+      insert.bind(5, timing.ord);
+      insert.bind(6, timing.ns);
+      insert.bind(7, timing.iters);
+      insert.exec();
+      insert.reset();
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ResultsStore::AddSummary(std::string_view run_id, const Summary& summary) {
+  HG_ASSIGN_OR_RETURN(const int64_t metric, impl_->MetricId(summary.metric));
+  return InTransaction(*impl_->db, impl_->path, "writing a summary", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    impl_->WriteSummary(run_id, metric, summary.agg, summary.value, summary.ci_lo, summary.ci_hi,
+                        summary.n);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ResultsStore::Flush() { return impl_->Flush(); }
+
+absl::Status ResultsStore::EndRun(std::string_view run_id, const Outcome& outcome) {
+  if (outcome.status == RunStatus::kRunning) {
+    return absl::InvalidArgumentError("a run cannot end as `running`");
+  }
+  HG_RETURN_IF_ERROR(impl_->Flush());
+  return InTransaction(*impl_->db, impl_->path, "ending a run", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    impl_->SummariseCurves(run_id);
+    impl_->WriteOutcome(run_id, outcome);
+    impl_->Finish(run_id, outcome.status);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace hourglass::results
