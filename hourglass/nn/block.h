@@ -1,0 +1,26 @@
+#pragma once
+
+#include "hourglass/nn/attention.h"
+#include "hourglass/nn/scope.h"
+
+namespace hourglass {
+
+struct BlockConfig {
+  AttentionConfig attention;
+  int64_t d_ff = 0;
+};
+
+// One pre-norm Transformer block (A6): x += Drop(Attn(LN x)); x += Drop(FF(LN x)). [B, n, d].
+Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
+            const AttentionPlace& place, Value x);
+
+// x + Drop(FF(LN x)) with scope.feed_forward_norm and scope.feed_forward: the second half of a block
+// and of the attention resamplers.
+Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x);
+
+// `layers` blocks scope.0, scope.1, .. and a final scope.norm, also after no block at all (A1).
+// `factor` is the cumulative shorten factor of the stack, x is [B, length, d].
+Value Stack(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
+            int64_t layers, int64_t length, int64_t factor, Value x);
+
+}  // namespace hourglass

@@ -1,0 +1,23 @@
+#pragma once
+// The small layers every block is made of. Each records into the scope it is given, under the
+// canonical parameter names of parity/README section 3.
+
+#include "hourglass/nn/scope.h"
+
+namespace hourglass {
+
+// x [.., in] -> [.., out]: x W + b with scope.{weight,bias}.
+Value Linear(const Scope& scope, Value x, int64_t in, int64_t out);
+
+// x [.., in] -> [.., parts out]: several maps of one input as one product, stored as
+// scope.<joined>.{weight,bias}.
+Value PackedLinear(const Scope& scope, Value x, std::string_view joined,
+                   std::span<const std::string_view> parts, int64_t in, int64_t out);
+
+// LayerNorm with scope.{scale,bias} over the last axis of width d.
+Value Norm(const Scope& scope, Value x, int64_t d);
+
+// out(dropout(gelu(in(x)))) with scope.{in,out}.{weight,bias}: [.., d] -> [.., d], hidden width f.
+Value FeedForward(const Scope& scope, Value x, int64_t d, int64_t f);
+
+}  // namespace hourglass
