@@ -98,11 +98,12 @@ CREATE TABLE run(
   threads INTEGER NOT NULL CHECK (threads > 0),
   deterministic INTEGER NOT NULL CHECK (deterministic IN (0,1)),
   describe_json TEXT NOT NULL CHECK (json_valid(describe_json)),  -- Backend::Describe()
-  primitives_json TEXT CHECK (json_valid(primitives_json)),       -- kernels executed, with counts
+  -- kernels executed, with counts
+  primitives_json TEXT CHECK (primitives_json IS NULL OR json_valid(primitives_json)),
   warnings_json TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(warnings_json)),
   engine_json TEXT NOT NULL CHECK (json_valid(engine_json)),    -- Slurm and MPI ids, restart count
   started_at TEXT NOT NULL, heartbeat_at TEXT NOT NULL, ended_at TEXT,
-  load_json TEXT CHECK (json_valid(load_json)),
+  load_json TEXT CHECK (load_json IS NULL OR json_valid(load_json)),
   peak_bytes_planned INTEGER, peak_bytes_held INTEGER,
   flops_executed INTEGER,                       -- the whole run, forward and backward
   flops_step_executed INTEGER,                  -- one optimizer step: compare config.flops_*
