@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/status.h"
@@ -22,15 +23,14 @@ absl::Status ErrnoStatus(const std::string& path, const char* what) {
   return absl::PermissionDeniedError(text);
 }
 
-absl::Status WriteAndSync(int fd, const std::string& path, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return ErrnoStatus(path, "write");
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  if (::fsync(fd) != 0) return ErrnoStatus(path, "sync");
-  return absl::OkStatus();
+// Makes a rename in the folder of `path` survive a power failure; best effort, for not every file
+// system can sync a folder.
+void SyncFolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
 }
 
 }  // namespace
@@ -53,17 +53,53 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return bytes;
 }
 
-absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   const std::string temporary = absl::StrCat(path, ".tmp.", ::getpid());
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return ErrnoStatus(path, "create");
-  absl::Status status = WriteAndSync(fd, path, bytes);
-  if (::close(fd) != 0 && status.ok()) status = ErrnoStatus(path, "close");
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(path, "rename into");
+  return AtomicFile(path, temporary, fd);
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+absl::Status AtomicFile::Append(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd_, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus(path_, "write");
+    bytes.remove_prefix(static_cast<size_t>(wrote));
   }
-  if (!status.ok()) ::unlink(temporary.c_str());
-  return status;
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Commit() {
+  absl::Status status;
+  if (::fsync(fd_) != 0) status = ErrnoStatus(path_, "sync");
+  if (::close(std::exchange(fd_, -1)) != 0 && status.ok()) status = ErrnoStatus(path_, "close");
+  if (status.ok() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    status = ErrnoStatus(path_, "rename into");
+  }
+  if (!status.ok()) {
+    ::unlink(temporary_.c_str());
+    return status;
+  }
+  SyncFolderOf(path_);
+  return absl::OkStatus();
+}
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  HG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  HG_RETURN_IF_ERROR(file.Append(bytes));
+  return file.Commit();
 }
 
 absl::Status MakeDirectories(const std::string& path) {

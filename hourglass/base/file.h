@@ -17,6 +17,26 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // with the path; the temporary file is removed on failure.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
+// The same in pieces, for files too large to be held in memory. Without Commit nothing is replaced.
+class AtomicFile {
+ public:
+  static absl::StatusOr<AtomicFile> Create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  absl::Status Append(std::string_view bytes);
+  // Syncs, closes and renames; the last call, whether it succeeds or not.
+  absl::Status Commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, int fd)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+  std::string path_;
+  std::string temporary_;
+  int fd_ = -1;
+};
+
 // Creates the folder and its parents.
 absl::Status MakeDirectories(const std::string& path);
 
