@@ -1,0 +1,127 @@
+#include "hourglass/backends/onednn/elementwise.h"
+
+#include "hourglass/backends/onednn/kernel_util.h"
+#include "hourglass/base/status.h"
+
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hourglass/backends/onednn/elementwise.cc"
+#include <hwy/foreach_target.h>
+#include "hourglass/backends/onednn/simd_inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace hourglass::onednn {
+namespace HWY_NAMESPACE {
+namespace {
+
+constexpr float kRootTwoOverPi = 0.79788456080286536f;
+constexpr float kGeluCubic = 0.044715f;
+
+void AddVectors(const float* a, const float* b, float* out, int64_t count) {
+  const FloatTag d;
+  ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
+    vector.Store(hn::Add(vector.Load(d, a + i), vector.Load(d, b + i)), d, out + i);
+  });
+}
+
+// e^(-2u) for u = sqrt(2 / pi) (x + 0.044715 x^3): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)). Cut at e^80,
+// where the quotient is zero to f32 and its square still finite.
+HWY_INLINE FloatVec GeluExp(FloatVec x, FloatVec x_squared) {
+  const FloatTag d;
+  const auto cubic = hn::MulAdd(x_squared, hn::Set(d, -2.0f * kRootTwoOverPi * kGeluCubic),
+                                hn::Set(d, -2.0f * kRootTwoOverPi));
+  return Exp(hn::Min(hn::Set(d, 80.0f), hn::Mul(x, cubic)));
+}
+
+void GeluVectors(const float* x, float* y, int64_t count) {
+  const FloatTag d;
+  const auto one = hn::Set(d, 1.0f);
+  ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
+    const auto v = vector.Load(d, x + i);
+    const auto e = GeluExp(v, hn::Mul(v, v));
+    vector.Store(hn::Div(v, hn::Add(one, e)), d, y + i);
+  });
+}
+
+// With s = 1 / (1 + e): d y / d x = s + x s (1 - s) 2 u',  1 - s = e s.
+void GeluGradVectors(const float* x, const float* d_y, float* d_x, int64_t count) {
+  const FloatTag d;
+  const auto one = hn::Set(d, 1.0f);
+  ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
+    const auto v = vector.Load(d, x + i);
+    const auto squared = hn::Mul(v, v);
+    const auto e = GeluExp(v, squared);
+    const auto s = hn::Div(one, hn::Add(one, e));
+    const auto slope = hn::MulAdd(squared, hn::Set(d, 6.0f * kRootTwoOverPi * kGeluCubic),
+                                  hn::Set(d, 2.0f * kRootTwoOverPi));
+    const auto inner = hn::Mul(hn::Mul(v, slope), hn::Mul(e, s));
+    const auto derivative = hn::MulAdd(s, inner, s);
+    vector.Store(hn::Mul(vector.Load(d, d_y + i), derivative), d, d_x + i);
+  });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hourglass::onednn
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hourglass::onednn {
+namespace {
+
+// Elements below which a second thread costs more than it saves.
+constexpr int64_t kAddGrain = 16384;
+constexpr int64_t kGeluGrain = 4096;
+
+HWY_EXPORT(AddVectors);
+HWY_EXPORT(GeluVectors);
+HWY_EXPORT(GeluGradVectors);
+
+using Unary = void (*)(const float* x, float* y, int64_t count);
+using Binary = void (*)(const float* a, const float* b, float* out, int64_t count);
+
+KernelTable::Result MakeBinary(const NodeSpecs& node, const char* name, int64_t grain, Binary run) {
+  HG_RETURN_IF_ERROR(ExpectF32(node));
+  const int64_t elements = node.outputs[0].Elements();
+  return MakeFunctionKernel(SimdName(name), 0, [=](const KernelRun& k) {
+    const float* a = k.in[0].As<float>();
+    const float* b = k.in[1].As<float>();
+    float* out = k.out[0].As<float>();
+    ParallelElements(k.context, elements, grain, [=](int64_t begin, int64_t end) {
+      run(a + begin, b + begin, out + begin, end - begin);
+    });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace
+
+void AddFloats(const float* a, const float* b, float* out, int64_t count) {
+  HWY_DYNAMIC_DISPATCH(AddVectors)(a, b, out, count);
+}
+
+KernelTable::Result MakeAdd(const AddOp&, const NodeSpecs& node) {
+  return MakeBinary(node, "add", kAddGrain, AddFloats);
+}
+
+KernelTable::Result MakeGeluGrad(const GeluGradOp&, const NodeSpecs& node) {
+  return MakeBinary(node, "gelu_grad", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluGradVectors));
+}
+
+KernelTable::Result MakeGelu(const GeluOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32(node));
+  const int64_t elements = node.outputs[0].Elements();
+  const Unary run = &HWY_DYNAMIC_DISPATCH(GeluVectors);
+  return MakeFunctionKernel(SimdName("gelu"), 0, [=](const KernelRun& k) {
+    const float* x = k.in[0].As<float>();
+    float* y = k.out[0].As<float>();
+    ParallelElements(k.context, elements, kGeluGrain, [=](int64_t begin, int64_t end) {
+      run(x + begin, y + begin, end - begin);
+    });
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace hourglass::onednn
+#endif  // HWY_ONCE

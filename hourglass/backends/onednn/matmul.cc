@@ -1,0 +1,73 @@
+#include "hourglass/backends/onednn/matmul.h"
+
+#include <utility>
+
+#include "hourglass/backends/onednn/kernel_util.h"
+#include "hourglass/backends/onednn/matmul_primitive.h"
+#include "hourglass/backends/onednn/onednn_backend.h"
+#include "hourglass/base/status.h"
+
+namespace hourglass::onednn {
+namespace {
+
+// Products smaller than this take one thread: waking the second costs about as much as it saves.
+constexpr int64_t kSmallProductFlops = 1 << 20;
+
+class MatmulKernel : public Kernel {
+ public:
+  MatmulKernel(std::unique_ptr<MatmulPrimitive> primitive, bool bias, int64_t flops)
+      : primitive_(std::move(primitive)), bias_(bias), flops_(flops) {}
+  size_t WorkspaceBytes() const override { return primitive_->WorkspaceBytes(); }
+  absl::Status Run(const RunContext&, std::span<const TensorView> in,
+                   std::span<const TensorView> out, std::span<std::byte> workspace) override {
+    return primitive_->Run(in[0].data, in[1].data, bias_ ? in[2].data : nullptr, out[0].data,
+                           workspace.data());
+  }
+  int64_t Executed() const override { return flops_; }
+  std::string Implementation() const override { return primitive_->implementation(); }
+
+ private:
+  std::unique_ptr<MatmulPrimitive> primitive_;
+  bool bias_;
+  int64_t flops_;
+};
+
+absl::Status ExpectProductDType(const NodeSpecs& node) {
+  const DType dtype = node.inputs[0].dtype;
+  if (dtype == DType::kF32 || (dtype == DType::kBF16 && CpuSupportsBf16())) {
+    return absl::OkStatus();
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      "backend 'onednn' multiplies f32 here",
+      dtype == DType::kBF16 ? ", and bf16 only where the CPU has AVX512-BF16 or AMX: " : ": ",
+      node.ToString()));
+}
+
+MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
+  const MatmulSizes size = SizesOf(op, node.inputs);
+  MatmulProblem problem;
+  problem.m = size.m;
+  problem.n = size.n;
+  problem.k = size.k;
+  problem.a = op.transpose_a() ? MatrixStrides{1, size.m} : MatrixStrides{size.k, 1};
+  problem.b = op.transpose_b() ? MatrixStrides{1, size.k} : MatrixStrides{size.n, 1};
+  problem.dst = {size.n, 1};
+  problem.bias = op.bias();
+  problem.dtype = node.inputs[0].dtype;
+  const int64_t flops = 2 * size.m * size.n * size.k;
+  problem.threads = flops < kSmallProductFlops ? 1 : ThreadCount();
+  return problem;
+}
+
+}  // namespace
+
+KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectProductDType(node));
+  const MatmulProblem problem = ProblemOf(op, node);
+  HG_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
+                      MatmulPrimitive::Create(problem, node.ToString()));
+  return std::make_unique<MatmulKernel>(std::move(primitive), problem.bias,
+                                        2 * problem.m * problem.n * problem.k);
+}
+
+}  // namespace hourglass::onednn

@@ -1,0 +1,65 @@
+#pragma once
+// One oneDNN matrix product, compiled once for fixed extents and strides.
+
+#include <cstdint>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "hourglass/tensor/dtype.h"
+
+namespace hourglass::onednn {
+
+// Elements from one row to the next and from one column to the next; one of them is 1.
+struct MatrixStrides {
+  int64_t row = 0;
+  int64_t column = 1;
+};
+
+struct MatmulProblem {
+  int64_t m = 0, n = 0, k = 0;
+  MatrixStrides a;    // [m, k]
+  MatrixStrides b;    // [k, n]
+  MatrixStrides dst;  // [m, n]
+  bool bias = false;  // [n], added to every row of dst
+  DType dtype = DType::kF32;
+  int threads = 1;    // of the library, fixed at compile
+};
+
+class MatmulPrimitive {
+ public:
+  // `where` names the node in errors. Unimplemented if the library has no kernel for it.
+  static absl::StatusOr<std::unique_ptr<MatmulPrimitive>> Create(const MatmulProblem& problem,
+                                                                 std::string_view where);
+
+  // dst = a b (+ bias). `workspace` has WorkspaceBytes() and is 64-byte aligned; `bias` is null if
+  // the problem has none. One call at a time; different primitives may run at once, each in a thread
+  // of its own if they were created for one thread.
+  absl::Status Run(const void* a, const void* b, const void* bias, void* dst, std::byte* workspace);
+
+  size_t WorkspaceBytes() const { return workspace_bytes_; }
+  // Of oneDNN: "brg:avx512_core".
+  const std::string& implementation() const { return implementation_; }
+
+ private:
+  MatmulPrimitive(const MatmulProblem& problem, std::string_view where);
+  void AddArgument(int kind, const dnnl::memory::desc& layout);
+  absl::Status Bind(size_t argument, const void* data);
+
+  std::string where_;
+  int threads_;
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  dnnl::matmul primitive_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<const void*> bound_;
+  std::vector<dnnl_exec_arg_t> arguments_;
+  std::string implementation_;
+  size_t workspace_bytes_ = 0;
+};
+
+}  // namespace hourglass::onednn

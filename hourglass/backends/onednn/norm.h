@@ -1,0 +1,12 @@
+#pragma once
+
+#include "hourglass/ops/norm.h"
+#include "hourglass/runtime/kernel_table.h"
+
+namespace hourglass::onednn {
+
+KernelTable::Result MakeLayerNorm(const LayerNormOp& op, const NodeSpecs& node);
+// The sums for scale and bias go over fixed blocks of rows, then over the blocks in order.
+KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp& op, const NodeSpecs& node);
+
+}  // namespace hourglass::onednn

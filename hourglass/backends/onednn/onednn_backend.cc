@@ -1,0 +1,106 @@
+#include "hourglass/backends/onednn/onednn_backend.h"
+
+#include <array>
+#include <fstream>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "hourglass/backends/onednn/kernel_util.h"
+#include "hourglass/backends/onednn/kernels.h"
+
+namespace hourglass {
+namespace {
+
+std::string IsaName(dnnl_cpu_isa_t isa) {
+  switch (isa) {
+    case dnnl_cpu_isa_sse41: return "sse41";
+    case dnnl_cpu_isa_avx: return "avx";
+    case dnnl_cpu_isa_avx2: return "avx2";
+    case dnnl_cpu_isa_avx2_vnni: return "avx2_vnni";
+    case dnnl_cpu_isa_avx2_vnni_2: return "avx2_vnni_2";
+    case dnnl_cpu_isa_avx512_core: return "avx512_core";
+    case dnnl_cpu_isa_avx512_core_vnni: return "avx512_core_vnni";
+    case dnnl_cpu_isa_avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl_cpu_isa_avx512_core_fp16: return "avx512_core_fp16";
+    case dnnl_cpu_isa_avx512_core_amx: return "avx512_core_amx";
+    case dnnl_cpu_isa_avx512_core_amx_fp16: return "avx512_core_amx_fp16";
+    default: return absl::StrCat("isa ", static_cast<int>(isa));
+  }
+}
+
+std::string RuntimeName(unsigned runtime) {
+  switch (runtime) {
+    case DNNL_RUNTIME_SEQ: return "sequential";
+    case DNNL_RUNTIME_OMP: return "OpenMP";
+    case DNNL_RUNTIME_TBB: return "TBB";
+    case DNNL_RUNTIME_THREADPOOL: return "threadpool";
+    default: return absl::StrCat("runtime ", runtime);
+  }
+}
+
+// The text after "key : " of the first processor.
+std::string CpuInfo(const std::string& key) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos || line.substr(0, line.find_last_not_of(" \t:", colon) + 1) != key)
+      continue;
+    const size_t text = line.find_first_not_of(' ', colon + 1);
+    return text == std::string::npos ? "" : line.substr(text);
+  }
+  return "unknown";
+}
+
+// Those of the CPU's features that decide which kernels run.
+std::string CpuFeatures() {
+  constexpr std::array kFeatures = {"avx2",        "fma",       "avx_vnni",  "avx512f",
+                                    "avx512bw",    "avx512dq",  "avx512vl",  "avx512_vnni",
+                                    "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16"};
+  std::istringstream flags(CpuInfo("flags"));
+  std::set<std::string> present;
+  for (std::string flag; flags >> flag;) present.insert(flag);
+  std::vector<std::string> found;
+  for (const char* feature : kFeatures) {
+    if (present.count(feature) != 0) found.push_back(feature);
+  }
+  return absl::StrJoin(found, " ");
+}
+
+class OneDnnBackend : public HostBackend {
+ public:
+  std::string_view Name() const override { return "onednn"; }
+
+  std::map<std::string, std::string> Describe() const override {
+    const dnnl_version_t& version = *dnnl_version();
+    return {
+        {"bf16", CpuSupportsBf16() ? "yes" : "no"},
+        {"cpu", CpuInfo("model name")},
+        {"cpu_features", CpuFeatures()},
+        {"highway_target", onednn::SimdTarget()},
+        {"isa", IsaName(dnnl_get_effective_cpu_isa())},
+        {"onednn",
+         absl::StrCat(version.major, ".", version.minor, ".", version.patch, " ", version.hash)},
+        {"threads", absl::StrCat(ThreadCount())},
+        {"threads_runtime", RuntimeName(version.cpu_runtime)},
+    };
+  }
+
+  absl::StatusOr<std::unique_ptr<Kernel>> Compile(const NodeSpecs& node) override {
+    return onednn::Kernels().Compile(Name(), node);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<Backend> MakeOneDnnBackend() { return std::make_shared<OneDnnBackend>(); }
+
+bool CpuSupportsBf16() {
+  return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
+         dnnl_cpu_isa_avx512_core_bf16;
+}
+
+}  // namespace hourglass

@@ -1,0 +1,106 @@
+// Vector helpers of the own kernels, compiled once per instruction set (Highway's include pattern).
+
+#if defined(HOURGLASS_BACKENDS_ONEDNN_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef HOURGLASS_BACKENDS_ONEDNN_SIMD_INL_H_
+#undef HOURGLASS_BACKENDS_ONEDNN_SIMD_INL_H_
+#else
+#define HOURGLASS_BACKENDS_ONEDNN_SIMD_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstddef>
+#include <cstdint>
+
+HWY_BEFORE_NAMESPACE();
+namespace hourglass::onednn {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using FloatTag = hn::ScalableTag<float>;
+using FloatVec = hn::Vec<FloatTag>;
+using IntTag = hn::RebindToSigned<FloatTag>;
+using UintTag = hn::RebindToUnsigned<FloatTag>;
+using UintVec = hn::Vec<UintTag>;
+
+// All lanes of a vector.
+struct FullVector {
+  template <class D>
+  HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
+    return hn::LoadU(d, from);
+  }
+  template <class D>
+  HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
+    hn::StoreU(v, d, to);
+  }
+  // The same, with `other` in the lanes there are not.
+  template <class D>
+  HWY_INLINE hn::Vec<D> LoadOr(D d, const hn::TFromD<D>* from, hn::Vec<D>) const {
+    return hn::LoadU(d, from);
+  }
+  // v in the lanes there are, else zero.
+  template <class D>
+  HWY_INLINE hn::Vec<D> Keep(D, hn::Vec<D> v) const {
+    return v;
+  }
+};
+
+// The first `lanes` lanes: the end of a row. Memory behind them is not touched; loads give zero there.
+struct PartVector {
+  size_t lanes;
+  template <class D>
+  HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
+    return hn::MaskedLoad(hn::FirstN(d, lanes), d, from);
+  }
+  template <class D>
+  HWY_INLINE hn::Vec<D> LoadOr(D d, const hn::TFromD<D>* from, hn::Vec<D> other) const {
+    return hn::IfThenElse(hn::FirstN(d, lanes), Load(d, from), other);
+  }
+  template <class D>
+  HWY_INLINE void Store(hn::Vec<D> v, D d, hn::TFromD<D>* to) const {
+    hn::BlendedStore(v, hn::FirstN(d, lanes), d, to);
+  }
+  template <class D>
+  HWY_INLINE hn::Vec<D> Keep(D d, hn::Vec<D> v) const {
+    return hn::IfThenElseZero(hn::FirstN(d, lanes), v);
+  }
+};
+
+// Calls body(i, vector) for the vectors that cover [0, count): FullVector, at the end PartVector.
+template <class Body>
+HWY_INLINE void ForVectors(size_t count, const Body& body) {
+  const size_t lanes = hn::Lanes(FloatTag());
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) body(i, FullVector());
+  if (i < count) body(i, PartVector{count - i});
+}
+
+HWY_INLINE float Sum(FloatVec v) { return hn::GetLane(hn::SumOfLanes(FloatTag(), v)); }
+
+// e^x, relative error below 2 eps; x is cut to [-87, 88], so the result is a normal number; NaN stays
+// NaN (the second operand of the x86 minimum and maximum is what they return then).
+HWY_INLINE FloatVec Exp(FloatVec x) {
+  const FloatTag d;
+  x = hn::Min(hn::Set(d, 88.0f), hn::Max(hn::Set(d, -87.0f), x));
+  const auto power = hn::Round(hn::Mul(x, hn::Set(d, 0x1.715476p+0f)));  // log2 e
+  auto r = hn::NegMulAdd(power, hn::Set(d, 0x1.62e4p-1f), x);            // ln 2, upper bits
+  r = hn::NegMulAdd(power, hn::Set(d, 0x1.7f7d1cp-20f), r);              // ln 2, the rest
+  // Taylor: on |r| <= ln 2 / 2 the first term left out is below 6e-9.
+  auto p = hn::MulAdd(r, hn::Set(d, 1.0f / 5040), hn::Set(d, 1.0f / 720));
+  p = hn::MulAdd(r, p, hn::Set(d, 1.0f / 120));
+  p = hn::MulAdd(r, p, hn::Set(d, 1.0f / 24));
+  p = hn::MulAdd(r, p, hn::Set(d, 1.0f / 6));
+  p = hn::MulAdd(r, p, hn::Set(d, 0.5f));
+  p = hn::MulAdd(r, p, hn::Set(d, 1.0f));
+  p = hn::MulAdd(r, p, hn::Set(d, 1.0f));
+  const IntTag di;
+  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hourglass::onednn
+HWY_AFTER_NAMESPACE();
+
+#endif  // per-target include guard
