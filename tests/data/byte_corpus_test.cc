@@ -1,0 +1,205 @@
+#include "hourglass/data/byte_corpus.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <vector>
+
+#include "hourglass/base/runfiles.h"
+
+namespace hourglass {
+namespace {
+
+std::string Excerpt() {
+  const auto path = FindRunfile("experiments/data/enwik8.first3500000");
+  EXPECT_TRUE(path.ok()) << path.status();
+  return path.value_or("");
+}
+
+std::string WriteTemporary(const std::string& name, const std::string& bytes) {
+  const std::string path = ::testing::TempDir() + "/" + name;
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+bool Contains(const absl::Status& status, const std::string& text) {
+  return std::string(status.message()).find(text) != std::string::npos;
+}
+
+// Checksums of the parts: experiments/data/README.md.
+TEST(ByteCorpusTest, TheExcerptIsKnownWithItsParts) {
+  const auto corpus = ByteCorpus::Open(Excerpt(), "enwik8-3500k");
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  const CorpusIdentity& identity = (*corpus)->identity();
+  EXPECT_EQ(identity.name, "enwik8-3500k");
+  EXPECT_EQ(identity.bytes, 3500000);
+  EXPECT_NE(identity.licence.find("GNU Free Documentation License"), std::string::npos);
+  EXPECT_EQ((*corpus)->Range(Split::kTrain), (ByteRange{0, 3150000}));
+  EXPECT_EQ((*corpus)->Range(Split::kValid), (ByteRange{3150000, 3325000}));
+  EXPECT_EQ((*corpus)->Range(Split::kTest), (ByteRange{3325000, 3500000}));
+  EXPECT_EQ((*corpus)->Sha256(Split::kTrain),
+            "ce8c062c3b616e0e31c2d219744f3145ef3161bbfead1713e9a4cefe56da3d4e");
+  EXPECT_EQ((*corpus)->Sha256(Split::kValid),
+            "7ed53db48a60288a8af88e23afd4a9f38b95e216a9cfce650804e8c4768458b9");
+  EXPECT_EQ((*corpus)->Sha256(Split::kTest),
+            "aaec5700dac6776141f14ef228d8365366486c95f3ce6655603f9c36c8974509");
+}
+
+// Entropies of single bytes in the same table; and id 0 is free as start symbol.
+TEST(ByteCorpusTest, TheExcerptHasThePublishedByteStatistics) {
+  const auto corpus = ByteCorpus::Open(Excerpt());
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  const auto entropy = [&](Split split) {
+    std::vector<double> counts(256);
+    for (const uint8_t byte : (*corpus)->Bytes(split)) ++counts[byte];
+    double bits = 0;
+    const double total = static_cast<double>((*corpus)->Range(split).size());
+    for (const double count : counts) {
+      if (count > 0) bits -= count / total * std::log2(count / total);
+    }
+    return bits;
+  };
+  EXPECT_NEAR(entropy(Split::kTrain), 5.0715, 5e-5);
+  EXPECT_NEAR(entropy(Split::kValid), 5.0295, 5e-5);
+  EXPECT_NEAR(entropy(Split::kTest), 5.1218, 5e-5);
+  const auto all = (*corpus)->Bytes({0, 3500000});
+  EXPECT_EQ(std::count(all.begin(), all.end(), 0), 0);
+}
+
+// The full file has the paper's split (C3) and the published checksum.
+TEST(ByteCorpusTest, TheFullFileIsSplitAsInThePaper) {
+  const auto known = KnownCorpora();
+  const auto full = std::find_if(known.begin(), known.end(),
+                                 [](const CorpusIdentity& one) { return one.name == "enwik8"; });
+  ASSERT_NE(full, known.end());
+  EXPECT_EQ(full->bytes, 100000000);
+  EXPECT_EQ(full->train, (ByteRange{0, 90000000}));
+  EXPECT_EQ(full->valid, (ByteRange{90000000, 95000000}));
+  EXPECT_EQ(full->test, (ByteRange{95000000, 100000000}));
+  EXPECT_EQ(full->sha256, "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8");
+}
+
+TEST(ByteCorpusTest, AnyOtherFileIsSplitByPercent) {
+  const auto corpus = ByteCorpus::FromBytes("mine", std::string(1234, 'x'));
+  ASSERT_TRUE(corpus.ok()) << corpus.status();
+  EXPECT_EQ((*corpus)->identity().name, "mine");
+  EXPECT_EQ((*corpus)->Range(Split::kTrain), (ByteRange{0, 1110}));  // floor(1110.6)
+  EXPECT_EQ((*corpus)->Range(Split::kValid), (ByteRange{1110, 1171}));  // floor(61.7) bytes
+  EXPECT_EQ((*corpus)->Range(Split::kTest), (ByteRange{1171, 1234}));
+}
+
+TEST(ByteCorpusTest, AMissingFileSaysWhatToDo) {
+  const auto corpus = ByteCorpus::Open("/no/such/file");
+  EXPECT_EQ(corpus.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(Contains(corpus.status(), "/no/such/file")) << corpus.status();
+  EXPECT_TRUE(Contains(corpus.status(), "excerpt")) << corpus.status();
+}
+
+TEST(ByteCorpusTest, ATruncatedFileIsDataLossWithBothSizes) {
+  const auto whole = ByteCorpus::Open(Excerpt());
+  ASSERT_TRUE(whole.ok());
+  const auto bytes = (*whole)->Bytes({0, 3499999});
+  const std::string path = WriteTemporary("truncated", std::string(bytes.begin(), bytes.end()));
+  const auto corpus = ByteCorpus::Open(path, "enwik8-3500k");
+  EXPECT_EQ(corpus.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(Contains(corpus.status(), path)) << corpus.status();
+  EXPECT_TRUE(Contains(corpus.status(), "3499999 bytes instead of 3500000")) << corpus.status();
+}
+
+TEST(ByteCorpusTest, AChangedByteIsDataLossWithBothChecksums) {
+  const auto whole = ByteCorpus::Open(Excerpt());
+  ASSERT_TRUE(whole.ok());
+  const auto bytes = (*whole)->Bytes({0, 3500000});
+  std::string changed(bytes.begin(), bytes.end());
+  changed[1234567] ^= 1;
+  const std::string path = WriteTemporary("changed", changed);
+  const auto corpus = ByteCorpus::Open(path, "enwik8-3500k");
+  EXPECT_EQ(corpus.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(Contains(corpus.status(), "d066168e0ccb46603750")) << corpus.status();
+  // Without a name to live up to it is just a file.
+  const auto other = ByteCorpus::Open(path);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ((*other)->identity().name, "changed");
+  EXPECT_EQ((*other)->identity().licence, "unknown");
+}
+
+TEST(ByteCorpusTest, UnknownNamesAndEmptyFilesAreRefused) {
+  EXPECT_EQ(ByteCorpus::Open(Excerpt(), "enwik9").status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ByteCorpus::Open(WriteTemporary("empty", "")).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ParseSplit("train").value(), Split::kTrain);
+  EXPECT_TRUE(Contains(ParseSplit("dev").status(), "train, valid, test"));
+}
+
+class ByteWindowsTest : public ::testing::Test {
+ protected:
+  ByteWindowsTest() {
+    std::string bytes;
+    for (int i = 0; i < 1000; ++i) bytes += static_cast<char>(i * 7 % 251);
+    corpus_ = ByteCorpus::FromBytes("synthetic", bytes).value();
+  }
+  std::shared_ptr<const ByteCorpus> corpus_;
+};
+
+TEST_F(ByteWindowsTest, ASequenceIsTheBytesAtItsStart) {
+  const ByteWindows windows(corpus_, {100, 900});
+  std::vector<int32_t> tokens(5 * 20);
+  ASSERT_TRUE(windows.Fill(3, 10, 5, 20, tokens.data()).ok());
+  for (int s = 0; s < 5; ++s) {
+    const int64_t start = windows.Start(3, 10 + s, 20);
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(tokens[s * 20 + i], (start + i) * 7 % 251);
+  }
+}
+
+TEST_F(ByteWindowsTest, ASequenceDependsOnSeedAndIndexAlone) {
+  const ByteWindows windows(corpus_, corpus_->Range(Split::kTrain));
+  std::vector<int32_t> together(8 * 16), alone(16), other(8 * 16);
+  ASSERT_TRUE(windows.Fill(1, 0, 8, 16, together.data()).ok());
+  for (int64_t s = 7; s >= 0; --s) {
+    ASSERT_TRUE(windows.Fill(1, s, 1, 16, alone.data()).ok());
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + s * 16)) << s;
+  }
+  ASSERT_TRUE(windows.Fill(2, 0, 8, 16, other.data()).ok());
+  EXPECT_NE(together, other);
+}
+
+// Values of a separate Philox in Python: a stored (seed, index) means the same bytes for ever.
+TEST_F(ByteWindowsTest, StartsAreStable) {
+  const ByteWindows windows(corpus_, {0, 1000});
+  std::vector<int64_t> starts;
+  for (int64_t s = 0; s < 4; ++s) starts.push_back(windows.Start(7, s, 32));
+  starts.push_back(windows.Start(7, int64_t{1} << 33, 32));
+  EXPECT_EQ(starts, (std::vector<int64_t>{926, 875, 343, 255, 233}));
+}
+
+TEST_F(ByteWindowsTest, EveryPlaceOfTheRangeIsUsedAndNoOther) {
+  const ByteWindows windows(corpus_, {900, 1000});
+  std::set<int64_t> starts;
+  for (int64_t s = 0; s < 2000; ++s) starts.insert(windows.Start(5, s, 91));
+  std::set<int64_t> all;
+  for (int64_t start = 900; start <= 909; ++start) all.insert(start);
+  EXPECT_EQ(starts, all);
+}
+
+TEST_F(ByteWindowsTest, StrideLeavesMultiples) {
+  const ByteWindows windows(corpus_, {100, 200}, 30);
+  std::set<int64_t> starts;
+  for (int64_t s = 0; s < 500; ++s) starts.insert(windows.Start(5, s, 40));
+  EXPECT_EQ(starts, (std::set<int64_t>{100, 130, 160}));
+}
+
+TEST_F(ByteWindowsTest, AWindowLongerThanTheRangeIsRefused) {
+  const ByteWindows windows(corpus_, {900, 1000});
+  std::vector<int32_t> tokens(101);
+  EXPECT_TRUE(windows.Fill(1, 0, 1, 100, tokens.data()).ok());
+  EXPECT_EQ(windows.Fill(1, 0, 1, 101, tokens.data()).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace hourglass
