@@ -270,7 +270,12 @@ void AddTable(SQLite::Database& db, const std::string& table, ChainedHash& hash)
   std::string order;
   for (int i = 1; i <= count; ++i) order += (i > 1 ? ", " : "") + std::to_string(i);
   hash.Add(absl::StrCat("table ", table, ";"));
-  SQLite::Statement row(db, "SELECT " + columns + " FROM \"" + table + "\" ORDER BY " + order);
+  // A newer program adds definitions to the registry when it opens a file; only those in use count.
+  const std::string used =
+      table == "metric" ? " WHERE id IN (SELECT metric FROM point UNION SELECT metric FROM summary)"
+                        : "";
+  SQLite::Statement row(
+      db, "SELECT " + columns + " FROM \"" + table + "\"" + used + " ORDER BY " + order);
   while (row.executeStep()) {
     for (int i = 0; i < row.getColumnCount(); ++i) AddValue(hash, row.getColumn(i));
     hash.Add("\n");

@@ -1,0 +1,14 @@
+// The files under templates/, part of the program.
+#pragma once
+
+#include <string_view>
+
+namespace hourglass::reports {
+
+extern const std::string_view kPageHtmlTemplate;
+extern const std::string_view kTableHtmlTemplate;
+extern const std::string_view kPageMarkdownTemplate;
+extern const std::string_view kTableMarkdownTemplate;
+extern const std::string_view kStyleSheet;
+
+}  // namespace hourglass::reports

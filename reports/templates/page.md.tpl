@@ -1,0 +1,63 @@
+# {{TITLE}}
+{{BLANK}}
+**{{SYMBOL}} {{VERDICT}}**
+{{BLANK}}
+{{SUBTITLE}}{{#MARK}} · **{{TEXT}}**{{/MARK}}
+{{BLANK}}
+{{#HIGHLIGHT}}
+- {{LABEL}}: **{{VALUE}}** {{DETAIL}}
+{{/HIGHLIGHT}}
+{{BLANK}}
+{{#NOTE}}
+- {{TEXT}}
+{{/NOTE}}
+{{#SECTION}}
+{{BLANK}}
+## {{TITLE}}
+{{#BLOCK}}
+{{#PARAGRAPH}}
+{{BLANK}}
+{{TEXT}}
+{{/PARAGRAPH}}
+{{>TABLE}}
+{{#FIGURE}}
+{{BLANK}}
+![{{FIGURE_TITLE}}]({{ID}}.svg)
+{{BLANK}}
+*{{CAPTION}}*
+{{#DATA}}
+{{BLANK}}
+<details><summary>The numbers of this figure</summary>
+{{>TABLE}}
+{{BLANK}}
+</details>
+{{/DATA}}
+{{/FIGURE}}
+{{#TERMS}}
+{{BLANK}}
+{{#TERM}}
+- **{{NAME}}**: {{MEANING}}
+{{/TERM}}
+{{/TERMS}}
+{{#VERBATIM}}
+{{BLANK}}
+<details><summary>{{SUMMARY}}</summary>
+{{BLANK}}
+{{FENCE}}
+{{TEXT}}
+{{FENCE}}
+{{BLANK}}
+</details>
+{{/VERBATIM}}
+{{#COMMAND}}
+{{BLANK}}
+{{FENCE}}
+{{TEXT}}
+{{FENCE}}
+{{/COMMAND}}
+{{/BLOCK}}
+{{/SECTION}}
+{{BLANK}}
+---
+{{BLANK}}
+{{FOOTER}}
