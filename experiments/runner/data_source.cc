@@ -1,0 +1,70 @@
+#include "experiments/runner/data_source.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "experiments/runner/paths.h"
+#include "hourglass/base/counter_rng.h"
+#include "hourglass/base/runfiles.h"
+#include "hourglass/base/status.h"
+
+namespace hourglass {
+namespace {
+
+constexpr char kExcerpt[] = "experiments/data/enwik8.first3500000";
+constexpr char kSyntheticName[] = "synthetic";
+
+// Words of a small made-up language, so that a model has something to learn.
+std::string SyntheticText() {
+  constexpr int64_t kBytes = 1 << 16;
+  CounterRng rng{.seed = 1, .site = MakeRandomSite("synthetic text")};
+  std::string text;
+  for (uint64_t word = 0; static_cast<int64_t>(text.size()) < kBytes; ++word) {
+    const uint32_t draw = rng.Draw(word);
+    for (uint32_t i = 0; i < 2 + draw % 5; ++i) {
+      text += static_cast<char>('a' + ((draw >> 8) * (i + 1)) % 26);
+    }
+    text += ' ';
+  }
+  text.resize(kBytes);
+  return text;
+}
+
+absl::StatusOr<std::string> PathOf(const specs::Data& data) {
+  if (!data.path().empty()) return CallerPath(data.path());
+  if (data.corpus() == "enwik8-3500k") return FindRunfile(kExcerpt);
+  const char* what = data.corpus() == "enwik8"
+                         ? "the full enwik8 (100,000,000 bytes) does not ship with the project: "
+                           "unpack enwik8.zip of mattmahoney.net/dc and add --set data.path=FILE, "
+                           "or take the excerpt with --profile cpu"
+                         : "add --set data.path=FILE";
+  return absl::NotFoundError(absl::StrCat("corpus \"", data.corpus(), "\": ", what));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data) {
+  if (data.corpus() == kSyntheticName) {
+    return ByteCorpus::FromBytes(kSyntheticName, SyntheticText());
+  }
+  HG_ASSIGN_OR_RETURN(const std::string path, PathOf(data));
+  return ByteCorpus::Open(path, data.corpus() == "file" ? "" : data.corpus());
+}
+
+results::Dataset DatasetRow(const ByteCorpus& corpus, Split split) {
+  const CorpusIdentity& identity = corpus.identity();
+  const ByteRange range = corpus.Range(split);
+  results::Dataset row;
+  row.name = identity.name;
+  row.split = std::string(Name(split));
+  row.version = absl::StrCat("bytes ", range.begin, "..", range.end, " of ", identity.bytes,
+                             ", file sha256 ", identity.sha256);
+  row.sha256 = corpus.Sha256(split);
+  row.bytes = row.n_units = range.size();
+  row.preprocess = "none";
+  row.synthetic = identity.name == kSyntheticName;
+  row.licence = row.synthetic ? "made up" : identity.licence;
+  return row;
+}
+
+}  // namespace hourglass

@@ -1,0 +1,162 @@
+#include "experiments/runner/planner.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "baselines/catalog.h"
+#include "experiments/runner/backends.h"
+#include "experiments/runner/spec_loader.h"
+#include "hourglass/base/status.h"
+#include "hourglass/train/config_json.h"
+#include "hourglass/train/price.h"
+#include "nlohmann/json.hpp"
+
+namespace hourglass {
+namespace {
+
+FlopNames Forward(const TrainingPrice& price, const TrainingPrice& trax, int64_t micro_batches) {
+  return {price.forward.needed * micro_batches, price.forward.dense * micro_batches,
+          trax.forward.dense_trax};
+}
+
+FlopNames Training(const TrainingPrice& price, const TrainingPrice& trax, int64_t micro_batches) {
+  return {price.NeededFlops() * micro_batches, price.DenseFlops() * micro_batches,
+          trax.DenseTraxFlops()};
+}
+
+absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Cell& cell) {
+  const specs::Training& training = spec.training();
+  CellPlan plan;
+  plan.cell = cell;
+  plan.config = ModelOf(spec, cell);
+  HG_ASSIGN_OR_RETURN(plan.model, MakeModel(cell.family(), plan.config));
+  plan.batch = training.batch();
+  plan.length = training.length();
+  const int64_t micro = training.micro_batches();
+  HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(training.dtype()));
+  const StepShape shape{training.batch() / micro, training.length(), dtype};
+  HG_ASSIGN_OR_RETURN(const TrainingPrice price, PriceTraining(*plan.model, shape));
+  // The paper's batch: the position maps are shared by it, so their share depends on it.
+  TrainingPrice trax = price;
+  if (shape.batch != CellPlan::kTraxBatch) {
+    const StepShape trax_shape{CellPlan::kTraxBatch, training.length(), dtype};
+    HG_ASSIGN_OR_RETURN(trax, PriceTraining(*plan.model, trax_shape));
+  }
+  plan.parameters = price.parameters;
+  plan.forward = Forward(price, trax, micro);
+  plan.training = Training(price, trax, micro);
+  plan.elementwise = (price.forward.elementwise + price.backward.elementwise) * micro;
+  plan.recompute = (price.forward.recompute + price.backward.recompute) * micro;
+  plan.update = price.update.needed + price.update.elementwise;
+  plan.state_bytes = price.state_bytes;
+  plan.planned_bytes = price.planned_bytes;
+  return plan;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& spec) {
+  std::vector<CellPlan> plans;
+  for (const specs::Cell& cell : spec.cells()) {
+    absl::StatusOr<CellPlan> plan = PlanCell(spec, cell);
+    if (!plan.ok()) {
+      return absl::Status(plan.status().code(), absl::StrCat("cell \"", cell.label(), "\": ",
+                                                             plan.status().message()));
+    }
+    plans.push_back(*std::move(plan));
+  }
+  if (!spec.has_match()) return plans;
+  for (const CellPlan& reference : plans) {
+    if (reference.cell.label() != spec.match().reference()) continue;
+    const auto wanted = static_cast<double>(reference.training.needed);
+    for (CellPlan& plan : plans) {
+      plan.mismatch = static_cast<double>(plan.training.needed) / wanted - 1.0;
+    }
+  }
+  return plans;
+}
+
+absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans) {
+  if (!spec.has_match()) return absl::OkStatus();
+  std::vector<std::string> far;
+  for (const CellPlan& plan : plans) {
+    if (plan.mismatch && std::fabs(*plan.mismatch) > spec.match().tolerance()) {
+      far.push_back(absl::StrFormat("\"%s\" %+.2f %%", plan.cell.label(), 100 * *plan.mismatch));
+    }
+  }
+  if (far.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s: needed training FLOPs per byte differ from \"%s\" by more than %g %%: %s. Change the "
+      "cells, or allow it with --set match.tolerance=...",
+      spec.name(), spec.match().reference(), 100 * spec.match().tolerance(),
+      absl::StrJoin(far, ", ")));
+}
+
+absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec) {
+  const specs::Training& training = spec.training();
+  TrainSettings settings;
+  settings.batch = training.batch();
+  settings.micro_batches = training.micro_batches();
+  settings.length = training.length();
+  HG_ASSIGN_OR_RETURN(settings.schedule.kind, ParseScheduleKind(training.schedule()));
+  settings.schedule.rate = training.peak_rate();
+  if (settings.schedule.kind == ScheduleKind::kWarmupRsqrt) {
+    // The schedule wants its constant; the rate is highest at the end of the warm-up.
+    settings.schedule.rate *= std::sqrt(static_cast<double>(
+        std::max<int64_t>(1, training.warmup_steps())));
+  }
+  settings.schedule.warmup = training.warmup_steps();
+  settings.schedule.cycle = training.cycle_steps();
+  settings.adam.clip_norm = training.clip_norm();
+  HG_ASSIGN_OR_RETURN(settings.dtype, ParseDType(training.dtype()));
+  HG_RETURN_IF_ERROR(settings.Validate());
+  return settings;
+}
+
+std::string CanonicalJson(const specs::Experiment& spec, const CellPlan& plan) {
+  const specs::Training& training = spec.training();
+  const specs::Evaluation& evaluation = spec.evaluation();
+  nlohmann::json json;
+  json["family"] = plan.cell.family();
+  json["model"] = nlohmann::json::parse(ModelConfigToJson(plan.config));
+  json["model"]["dropout"] = plan.config.dropout;
+  json["data"] = {{"corpus", spec.data().corpus()},
+                  {"window_stride", spec.data().window_stride()}};
+  json["training"] = {{"batch", training.batch()},
+                      {"clip_norm", training.clip_norm()},
+                      {"cycle_steps", training.cycle_steps()},
+                      {"dtype", training.dtype()},
+                      {"length", training.length()},
+                      {"micro_batches", training.micro_batches()},
+                      {"peak_rate", training.peak_rate()},
+                      {"schedule", training.schedule()},
+                      {"steps", training.steps()},
+                      {"warmup_steps", training.warmup_steps()}};
+  json["evaluation"] = {{"batch", evaluation.batch()},
+                        {"length", evaluation.length()},
+                        {"max_windows", evaluation.max_windows()}};
+  return json.dump();
+}
+
+results::Config ConfigRow(const specs::Experiment& spec, const CellPlan& plan) {
+  results::Config row;
+  row.label = plan.cell.label();
+  row.family = plan.cell.family();
+  row.canonical_json = CanonicalJson(spec, plan);
+  row.n_params = plan.parameters;
+  row.sequence_length = row.units_per_sequence = plan.length;
+  row.batch = plan.batch;
+  row.flops_fwd_needed = plan.forward.needed;
+  row.flops_bwd_needed = plan.training.needed - plan.forward.needed;
+  row.flops_fwd_dense = plan.forward.dense;
+  row.flops_bwd_dense = plan.training.dense - plan.forward.dense;
+  row.flops_fwd_dense_trax = plan.forward.dense_trax;
+  row.flops_elementwise = plan.elementwise;
+  row.flops_optimizer = plan.update;
+  row.flops_recompute = plan.recompute;
+  return row;
+}
+
+}  // namespace hourglass
