@@ -6,25 +6,71 @@
 #include "hourglass/backends/onednn/kernel_util.h"
 #include "hourglass/base/status.h"
 
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hourglass/backends/onednn/cast.cc"
+#include <hwy/foreach_target.h>
+#include "hourglass/backends/onednn/simd_inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
 namespace hourglass::onednn {
+namespace HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kGrain = 16384;
+using HalfTag = hn::Rebind<uint16_t, FloatTag>;
 
-// Plain loops: the compiler vectorises them, and they run at the speed of memory.
 void Narrow(const float* from, BFloat16* to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = BFloat16(from[i]);
+  const UintTag d;
+  const HalfTag half;
+  const auto one = hn::Set(d, 1);
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto value = hn::LoadU(FloatTag(), from + i);
+    const auto bits = hn::BitCast(d, value);
+    const auto even = hn::And(hn::ShiftRight<16>(bits), one);
+    const auto rounded = hn::Add(bits, hn::Add(even, hn::Set(d, 0x7fff)));
+    const auto quiet_nan = hn::Or(bits, hn::Set(d, 0x400000));
+    const auto result = hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(value)), quiet_nan, rounded);
+    hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(result)), half,
+               reinterpret_cast<uint16_t*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = BFloat16(from[i]);
 }
 
 void Widen(const BFloat16* from, float* to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(from[i]);
+  const UintTag d;
+  const HalfTag half;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto bits =
+        hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const uint16_t*>(from + i)));
+    hn::StoreU(hn::BitCast(FloatTag(), hn::ShiftLeft<16>(bits)), FloatTag(), to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
 }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hourglass::onednn
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hourglass::onednn {
+namespace {
+
+HWY_EXPORT(Narrow);
+HWY_EXPORT(Widen);
+
+constexpr int64_t kGrain = 16384;
 
 template <typename From, typename To>
 KernelTable::Result MakeConversion(const NodeSpecs& node, const char* name,
                                    void (*convert)(const From* from, To* to, int64_t count)) {
   const int64_t elements = node.outputs[0].Elements();
-  return MakeFunctionKernel(name, 0, [=](const KernelRun& k) {
+  return MakeFunctionKernel(SimdName(name), 0, [=](const KernelRun& k) {
     const From* from = k.in[0].As<From>();
     To* to = k.out[0].As<To>();
     ParallelElements(k.context, elements, kGrain, [=](int64_t begin, int64_t end) {
@@ -51,10 +97,10 @@ KernelTable::Result MakeFillOf(const NodeSpecs& node, T value) {
 KernelTable::Result MakeCast(const CastOp& op, const NodeSpecs& node) {
   const DType from = node.inputs[0].dtype;
   if (from == DType::kF32 && op.to() == DType::kBF16) {
-    return MakeConversion<float, BFloat16>(node, "cast:f32_to_bf16", Narrow);
+    return MakeConversion<float, BFloat16>(node, "cast_f32_bf16", &HWY_DYNAMIC_DISPATCH(Narrow));
   }
   if (from == DType::kBF16 && op.to() == DType::kF32) {
-    return MakeConversion<BFloat16, float>(node, "cast:bf16_to_f32", Widen);
+    return MakeConversion<BFloat16, float>(node, "cast_bf16_f32", &HWY_DYNAMIC_DISPATCH(Widen));
   }
   if (from == op.to() && from != DType::kF64) {
     const size_t bytes = static_cast<size_t>(node.outputs[0].Bytes());
@@ -79,3 +125,4 @@ KernelTable::Result MakeFill(const FillOp& op, const NodeSpecs& node) {
 }
 
 }  // namespace hourglass::onednn
+#endif  // HWY_ONCE

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "hourglass/backends/onednn/elementwise.h"
 #include "hourglass/backends/onednn/kernel_util.h"
 #include "hourglass/base/status.h"
 
@@ -21,7 +22,7 @@ void AddColumns(std::span<const int32_t> tokens, const float* d_out, float* d_ta
   for (size_t t = 0; t < tokens.size(); ++t) {
     const float* row = d_out + static_cast<int64_t>(t) * width;
     float* sum = d_table + tokens[t] * width;
-    for (int64_t c = first; c < last; ++c) sum[c] += row[c];
+    AddFloats(sum + first, row + first, sum + first, last - first);
   }
 }
 

@@ -22,17 +22,17 @@ namespace {
 // log(sum(e^x)) of one row, minus x[target].
 float NatsOfRow(const float* x, size_t width, int32_t target) {
   const FloatTag d;
-  auto largest = hn::Set(d, x[0]);
-  ForVectors(width, [&](size_t i, auto vector) HWY_ATTR {
-    largest = hn::Max(largest, vector.LoadOr(d, x + i, largest));
-  });
+  const FloatVec largest = Fold(
+      width, hn::Set(d, x[0]),
+      [&](FloatVec so_far, size_t i, auto vector)
+          HWY_ATTR { return hn::Max(so_far, vector.LoadOr(d, x + i, so_far)); },
+      [](FloatVec a, FloatVec b) HWY_ATTR { return hn::Max(a, b); });
   const float maximum = hn::GetLane(hn::MaxOfLanes(d, largest));
-  auto sum = hn::Zero(d);
-  ForVectors(width, [&](size_t i, auto vector) HWY_ATTR {
+  const float sum = FoldSum(width, [&](FloatVec so_far, size_t i, auto vector) HWY_ATTR {
     const auto e = Exp(hn::Sub(vector.Load(d, x + i), hn::Set(d, maximum)));
-    sum = hn::Add(sum, vector.Keep(d, e));
+    return hn::Add(so_far, vector.Keep(d, e));
   });
-  return std::log(Sum(sum)) + (maximum - x[target]);
+  return std::log(sum) + (maximum - x[target]);
 }
 
 // d_x = scale (softmax(x) - one at target). d_x may be x.

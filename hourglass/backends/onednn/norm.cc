@@ -20,22 +20,21 @@ namespace {
 
 float MeanOfRow(const float* x, size_t width) {
   const FloatTag d;
-  auto sum = hn::Zero(d);
-  ForVectors(width, [&](size_t i, auto vector)
-                        HWY_ATTR { sum = hn::Add(sum, vector.Load(d, x + i)); });
-  return Sum(sum) / static_cast<float>(width);
+  const float sum = FoldSum(width, [&](FloatVec so_far, size_t i, auto vector) HWY_ATTR {
+    return hn::Add(so_far, vector.Load(d, x + i));
+  });
+  return sum / static_cast<float>(width);
 }
 
 // From the differences, so that a large mean costs no digits.
 float VarianceOfRow(const float* x, size_t width, float mean) {
   const FloatTag d;
   const auto mean_v = hn::Set(d, mean);
-  auto sum = hn::Zero(d);
-  ForVectors(width, [&](size_t i, auto vector) HWY_ATTR {
+  const float sum = FoldSum(width, [&](FloatVec so_far, size_t i, auto vector) HWY_ATTR {
     const auto difference = vector.Keep(d, hn::Sub(vector.Load(d, x + i), mean_v));
-    sum = hn::MulAdd(difference, difference, sum);
+    return hn::MulAdd(difference, difference, so_far);
   });
-  return Sum(sum) / static_cast<float>(width);
+  return sum / static_cast<float>(width);
 }
 
 // y = (x - mean) rstd scale + bias for rows [begin, end).

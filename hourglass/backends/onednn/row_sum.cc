@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hourglass/backends/onednn/elementwise.h"
+
 namespace hourglass::onednn {
 
 float* PartialRows::Clear(std::span<std::byte> workspace, int64_t block) const {
@@ -16,7 +18,7 @@ void PartialRows::Add(std::span<std::byte> workspace, int64_t first, int64_t col
   std::copy(partial, partial + columns, out);
   for (int64_t block = 1; block < count_; ++block) {
     partial += stride_;
-    for (int64_t c = 0; c < columns; ++c) out[c] += partial[c];
+    AddFloats(out, partial, out, columns);
   }
 }
 

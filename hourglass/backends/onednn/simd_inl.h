@@ -76,6 +76,33 @@ HWY_INLINE void ForVectors(size_t count, const Body& body) {
   if (i < count) body(i, PartVector{count - i});
 }
 
+// Folds [0, count) with sum = step(sum, i, vector), which starts at `start`, and returns four sums that
+// do not wait for one another added up with `join`.
+template <class Step, class Join>
+HWY_INLINE FloatVec Fold(size_t count, FloatVec start, const Step& step, const Join& join) {
+  const size_t lanes = hn::Lanes(FloatTag());
+  FloatVec sum0 = start, sum1 = start, sum2 = start, sum3 = start;
+  size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    sum0 = step(sum0, i, FullVector());
+    sum1 = step(sum1, i + lanes, FullVector());
+    sum2 = step(sum2, i + 2 * lanes, FullVector());
+    sum3 = step(sum3, i + 3 * lanes, FullVector());
+  }
+  for (; i + lanes <= count; i += lanes) sum0 = step(sum0, i, FullVector());
+  if (i < count) sum1 = step(sum1, i, PartVector{count - i});
+  return join(join(sum0, sum1), join(sum2, sum3));
+}
+
+// The same for sums that start at zero, all lanes added.
+template <class Step>
+HWY_INLINE float FoldSum(size_t count, const Step& step) {
+  const FloatTag d;
+  const FloatVec sum = Fold(count, hn::Zero(d), step, [](FloatVec a, FloatVec b)
+                                                          HWY_ATTR { return hn::Add(a, b); });
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
 HWY_INLINE float Sum(FloatVec v) { return hn::GetLane(hn::SumOfLanes(FloatTag(), v)); }
 
 // e^x, relative error below 2 eps; x is cut to [-87, 88], so the result is a normal number; NaN stays
