@@ -33,7 +33,11 @@ class Sampler {
   absl::StatusOr<SampleResult> Greedy(std::vector<int32_t> prompt, int64_t batch, int64_t length);
 
  private:
-  absl::StatusOr<Program*> ProgramFor(int64_t batch, int64_t prefix, int64_t length);
+  // A Program of at least `needed` and at most `longest` tokens.
+  absl::StatusOr<Program*> ProgramFor(int64_t batch, int64_t needed, int64_t longest);
+  // Fills column `position` of the result.
+  absl::Status ChooseTokens(int64_t batch, int64_t length, int64_t start, int64_t position,
+                            SampleResult& result);
 
   std::shared_ptr<const LanguageModel> model_;
   std::shared_ptr<Backend> backend_;

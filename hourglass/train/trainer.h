@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -82,16 +83,23 @@ class Trainer {
   Program& accumulate_program() { return *accumulate_; }
   Program& update_program() { return *update_; }
 
-  // Parameters, moments, step and settings (train/checkpoint.h). Save replaces the file atomically;
-  // Restore makes this trainer go on exactly as the saved one would have.
-  absl::Status Save(const std::string& path) const;
+  // Writes parameters, moments, step, settings and `metadata` (train/checkpoint.h), replacing the file
+  // atomically.
+  absl::Status Save(const std::string& path,
+                    const std::map<std::string, std::string>& metadata = {}) const;
+  // Takes over a saved state, so that this trainer goes on exactly as the saved one would have. Errors
+  // as LoadCheckpoint; FailedPrecondition naming the setting if one that counts differs.
   absl::Status Restore(const std::string& path);
 
  private:
   Trainer() = default;
   absl::Status Compile();
-  // Gradients of one micro-batch into the State; adds its share of the loss.
-  absl::Status Accumulate(int64_t micro, const int32_t* tokens, double weight, double* loss);
+  // Writes the gradient of the whole step into the State, returns its loss.
+  absl::StatusOr<double> Accumulate(const int32_t* tokens);
+  absl::StatusOr<double> RunMicroBatch(int64_t micro, const int32_t* tokens, double weight);
+  // Share of each micro-batch in the loss: of its counted tokens among those of the step.
+  std::vector<double> MicroBatchWeights(const int32_t* tokens) const;
+  // Returns the gradient norm.
   absl::StatusOr<double> Update(double rate);
 
   std::shared_ptr<const LanguageModel> model_;
