@@ -1,0 +1,232 @@
+#include "hourglass/backends/onednn/attention.h"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "hourglass/backends/onednn/attention_plan.h"
+#include "hourglass/base/parallel_for.h"
+#include "hourglass/base/status.h"
+
+namespace hourglass::onednn {
+namespace {
+
+// A strip of 48 queries against 1,026 keys takes 200 KB: it stays in the second-level cache with the
+// panels that pass by. Six groups of registers' rows divide 48.
+constexpr int64_t kTileRows = 48;
+constexpr int64_t kBlockColumns = 2048;
+
+class AttentionKernel : public Kernel {
+ public:
+  explicit AttentionKernel(const AttentionPlan& plan)
+      : plan_(plan),
+        tile_rows_(std::min(kTileRows, plan.base)),
+        strip_(tile_rows_, plan.BlockColumns(kBlockColumns)) {
+    const int64_t rows = tile_rows_ * plan.padded;
+    at_.keys = layout_.AddFloats(plan.key_classes * plan.PanelFloats());
+    at_.values = layout_.AddFloats(plan.key_classes * plan.RowFloats());
+    at_.strip = layout_.AddFloats(strip_.floats);
+    at_.content_queries = layout_.AddFloats(rows);
+    at_.sums = layout_.AddFloats(rows);
+    at_.state = layout_.AddFloats(3 * tile_rows_);
+    if (plan.attributes.relative) {
+      at_.positions = layout_.AddFloats(plan.Classes() * plan.PanelFloats());
+      at_.position_queries = layout_.AddFloats(rows);
+    }
+    if (plan.attributes.dropout > 0) {
+      at_.draws = layout_.AddBytes(KeptTile().DrawBytes(plan));
+      at_.keep = layout_.AddBytes(KeptTile().Bytes(plan, tile_rows_));
+    }
+    executed_ = SumOverBlocks(plan, tile_rows_, kBlockColumns, [&](QueryTile tile, KeyBlock block) {
+      return ScoreFlops(plan, tile, block) + ValueFlops(tile, block);
+    });
+  }
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(plan_.parts) * layout_.bytes();
+  }
+  int64_t Executed() const override { return executed_; }
+  std::string Implementation() const override {
+    return std::string("hourglass:attention:") + TileGemmTarget();
+  }
+
+  absl::Status Run(const RunContext&, std::span<const TensorView> in,
+                   std::span<const TensorView> out, std::span<std::byte> workspace) override {
+    const AttentionInputs& at = plan_.at;
+    const auto floats = [&](int i) {
+      return i < 0 ? nullptr : in[static_cast<size_t>(i)].As<float>();
+    };
+    const Call call{floats(at.query),
+                    floats(at.key_value),
+                    floats(at.r),
+                    floats(at.u),
+                    floats(at.v),
+                    at.random < 0 ? nullptr
+                                  : in[static_cast<size_t>(at.random)].As<uint32_t>(),
+                    out[0].As<float>(),
+                    out[1].As<float>(),
+                    workspace.data()};
+    ParallelFor(plan_.parts, 1, [this, &call](int64_t begin, int64_t end, int) {
+      for (int64_t part = begin; part < end; ++part) RunPart(call, part);
+    });
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Call {
+    const float *query, *key_value, *r, *u, *v;
+    const uint32_t* random;
+    float *out, *log_sum_exp;
+    std::byte* workspace;
+  };
+  // Byte offsets in a part's slice of the workspace.
+  struct Offsets {
+    size_t keys = 0, values = 0, positions = 0, strip = 0, content_queries = 0,
+           position_queries = 0, sums = 0, state = 0, draws = 0, keep = 0;
+  };
+  struct Scratch {
+    float *keys, *values, *positions, *strip, *content_queries, *position_queries, *sums;
+    SoftmaxState state;
+    uint8_t *draws, *keep;
+  };
+
+  Scratch ScratchOf(std::byte* workspace, int64_t part) const {
+    std::byte* slice = workspace + static_cast<size_t>(part) * layout_.bytes();
+    const auto floats = [&](size_t offset) { return reinterpret_cast<float*>(slice + offset); };
+    const auto bytes = [&](size_t offset) { return reinterpret_cast<uint8_t*>(slice + offset); };
+    const bool relative = plan_.attributes.relative;
+    const bool dropout = plan_.attributes.dropout > 0;
+    float* state = floats(at_.state);
+    return {floats(at_.keys),
+            floats(at_.values),
+            relative ? floats(at_.positions) : nullptr,
+            floats(at_.strip) + StripLayout::kFirst,
+            floats(at_.content_queries),
+            relative ? floats(at_.position_queries) : nullptr,
+            floats(at_.sums),
+            {state, state + tile_rows_, state + 2 * tile_rows_},
+            dropout ? bytes(at_.draws) : nullptr,
+            dropout ? bytes(at_.keep) : nullptr};
+  }
+
+  // Heads are the outer order: the positions of a head are packed once for all sequences.
+  void RunPart(const Call& call, int64_t part) const {
+    const Scratch s = ScratchOf(call.workspace, part);
+    int64_t packed_head = -1;
+    for (int64_t item = plan_.PartBegin(part); item < plan_.PartBegin(part + 1); ++item) {
+      const int64_t head = item / plan_.sizes.batch;
+      if (call.r != nullptr && head != packed_head) {
+        PackPositions(plan_, call.r, head, s.positions, nullptr);
+      }
+      packed_head = head;
+      RunHead(call, s, item % plan_.sizes.batch, head);
+    }
+  }
+
+  void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
+    const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
+    PackKeys(plan_, sources.key, sources.key_stride, s.keys, nullptr);
+    PackKeys(plan_, sources.value, sources.key_stride, nullptr, s.values);
+    for (int64_t c = 0; c < plan_.query_classes; ++c) {
+      for (int64_t first = 0; first < plan_.base; first += tile_rows_) {
+        const QueryTile tile{first, std::min(tile_rows_, plan_.base - first)};
+        PackTile(call, s, sources, sequence, head, c, tile);
+        RunTile(s, c, tile);
+        WriteTile(call, s, sequence, head, c, tile);
+      }
+    }
+  }
+
+  void PackTile(const Call& call, const Scratch& s, const HeadSources& sources, int64_t sequence,
+                int64_t head, int64_t query_class, QueryTile tile) const {
+    const int64_t bias = head * plan_.sizes.head_width;
+    const bool relative = call.r != nullptr;
+    PackQueries(plan_, sources, query_class, tile, relative ? call.u + bias : nullptr,
+                s.content_queries);
+    if (relative) {
+      PackQueries(plan_, sources, query_class, tile, call.v + bias, s.position_queries);
+    }
+    if (s.keep != nullptr) {
+      DrawKeptTile(plan_, RngOf(plan_, call.random, sequence), head, query_class, tile, s.draws,
+                   s.keep);
+    }
+  }
+
+  void RunTile(const Scratch& s, int64_t query_class, QueryTile tile) const {
+    std::memset(s.sums, 0, static_cast<size_t>(tile.rows * plan_.padded) * sizeof(float));
+    bool first_block = true;
+    for (int64_t c = 0; c < plan_.key_classes; ++c) {
+      const float* positions =
+          s.positions == nullptr
+              ? nullptr
+              : s.positions + AttentionPlan::Class(query_class, c) * plan_.PanelFloats();
+      const ScoreFactors factors{s.content_queries, s.position_queries,
+                                 s.keys + c * plan_.PanelFloats(), positions};
+      ForKeyBlocks(tile, kBlockColumns, [&](KeyBlock block) {
+        ComputeScores(plan_, tile, block, factors, s.strip, strip_.stride);
+        SoftmaxRows(s.strip, strip_.stride, tile.rows, tile.first + 1 - block.first, block.columns,
+                    first_block, s.state, KeptBlock(plan_, s.keep, c, block));
+        if (!first_block) Rescale(s, tile);
+        AddValues(s, c, tile, block);
+        first_block = false;
+      });
+    }
+  }
+
+  void Rescale(const Scratch& s, QueryTile tile) const {
+    for (int64_t t = 0; t < tile.rows; ++t) {
+      if (s.state.rescale[t] != 1.0f) {
+        ScaleRow(plan_.padded, s.state.rescale[t], s.sums + t * plan_.padded);
+      }
+    }
+  }
+
+  void AddValues(const Scratch& s, int64_t key_class, QueryTile tile, KeyBlock block) const {
+    const float* values = s.values + key_class * plan_.RowFloats() + block.first * plan_.padded;
+    ForKeySums(tile, block, TileRows(plan_.padded),
+               [&](int64_t row, int64_t rows, int64_t column, int64_t depth) {
+                 TileGemm(rows, plan_.padded, depth,
+                          {s.strip + row * strip_.stride + column, strip_.stride, 1},
+                          values + column * plan_.padded, plan_.padded,
+                          s.sums + row * plan_.padded, plan_.padded, true);
+               });
+  }
+
+  int64_t ValueFlops(QueryTile tile, KeyBlock block) const {
+    int64_t pairs = 0;
+    ForKeySums(tile, block, TileRows(plan_.padded),
+               [&](int64_t, int64_t rows, int64_t, int64_t depth) { pairs += rows * depth; });
+    return 2 * pairs * plan_.padded;
+  }
+
+  void WriteTile(const Call& call, const Scratch& s, int64_t sequence, int64_t head,
+                 int64_t query_class, QueryTile tile) const {
+    const int64_t queries = plan_.attributes.geometry.queries;
+    const int64_t width = plan_.sizes.head_width;
+    for (int64_t t = 0; t < tile.rows; ++t) {
+      const int64_t i = (tile.first + t) * plan_.query_classes + query_class;
+      UnpackRows(s.sums + t * plan_.padded, nullptr, plan_.padded, 1, width, 1.0f / s.state.sum[t],
+                 call.out + (sequence * queries + i) * plan_.sizes.width + head * width,
+                 plan_.sizes.width);
+      call.log_sum_exp[(sequence * plan_.sizes.heads + head) * queries + i] =
+          (s.state.maximum[t] + std::log2(s.state.sum[t])) * kLn2;
+    }
+  }
+
+  const AttentionPlan plan_;
+  const int64_t tile_rows_;
+  const StripLayout strip_;
+  ScratchLayout layout_;
+  Offsets at_;
+  int64_t executed_ = 0;
+};
+
+}  // namespace
+
+KernelTable::Result MakeAttention(const AttentionOp& op, const NodeSpecs& node) {
+  const int64_t flops = op.Count(node.inputs, node.outputs).needed;
+  HG_ASSIGN_OR_RETURN(const AttentionPlan plan, PlanAttention(op.attributes(), node, flops));
+  return std::make_unique<AttentionKernel>(plan);
+}
+
+}  // namespace hourglass::onednn

@@ -1,0 +1,445 @@
+#include <cstring>
+#include <string>
+
+#include "hourglass/backends/onednn/attention.h"
+#include "hourglass/backends/onednn/attention_plan.h"
+#include "hourglass/base/parallel_for.h"
+#include "hourglass/base/status.h"
+
+namespace hourglass::onednn {
+namespace {
+
+// Taller than the forward's tile: the sums over queries are as deep as the tile is tall, and every
+// one reads and writes a gradient.
+constexpr int64_t kTileRows = 96;
+constexpr int64_t kBlockColumns = 512;
+
+class AttentionGradKernel : public Kernel {
+ public:
+  explicit AttentionGradKernel(const AttentionPlan& plan)
+      : plan_(plan),
+        tile_rows_(std::min(kTileRows, plan.base)),
+        strip_(tile_rows_, plan.BlockColumns(kBlockColumns)) {
+    const int64_t rows = tile_rows_ * plan.padded;
+    const int64_t key_panels = plan.key_classes * plan.PanelFloats();
+    const int64_t key_rows = plan.key_classes * plan.RowFloats();
+    at_.key_panels = layout_.AddFloats(key_panels);
+    at_.value_panels = layout_.AddFloats(key_panels);
+    at_.key_rows = layout_.AddFloats(key_rows);
+    at_.d_keys = layout_.AddFloats(key_rows);
+    at_.d_values = layout_.AddFloats(key_rows);
+    at_.strip = layout_.AddFloats(strip_.floats);
+    at_.d_strip = layout_.AddFloats(strip_.floats);
+    at_.content_queries = layout_.AddFloats(rows);
+    at_.d_content_queries = layout_.AddFloats(rows);
+    at_.d_out = layout_.AddFloats(rows);
+    at_.statistics = layout_.AddFloats(2 * tile_rows_);
+    if (plan.attributes.relative) {
+      at_.position_panels = layout_.AddFloats(plan.Classes() * plan.PanelFloats());
+      at_.position_rows = layout_.AddFloats(PositionFloats());
+      at_.d_positions = layout_.AddFloats(PositionSums());
+      at_.position_queries = layout_.AddFloats(rows);
+      at_.d_position_queries = layout_.AddFloats(rows);
+    }
+    if (plan.attributes.dropout > 0) {
+      at_.draws = layout_.AddBytes(KeptTile().DrawBytes(plan));
+      at_.keep = layout_.AddBytes(KeptTile().Bytes(plan, tile_rows_));
+    }
+    executed_ = SumOverBlocks(plan, tile_rows_, kBlockColumns, [&](QueryTile tile, KeyBlock block) {
+      return ScoreFlops(plan, tile, block) + GradientFlops(tile, block);
+    });
+  }
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(plan_.parts) * (layout_.bytes() + PartialBytes());
+  }
+  int64_t Executed() const override { return executed_; }
+  std::string Implementation() const override {
+    return std::string("hourglass:attention_grad:") + TileGemmTarget();
+  }
+
+  absl::Status Run(const RunContext&, std::span<const TensorView> in,
+                   std::span<const TensorView> out, std::span<std::byte> workspace) override {
+    const Call call = CallOf(in, out, workspace);
+    ParallelFor(plan_.parts, 1, [this, &call](int64_t begin, int64_t end, int) {
+      for (int64_t part = begin; part < end; ++part) RunPart(call, part);
+    });
+    if (plan_.attributes.relative) AddPartials(call);
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Call {
+    const float *query, *key_value, *r, *u, *v;
+    const uint32_t* random;
+    const float *out, *log_sum_exp, *d_out;
+    float *d_query, *d_key_value, *d_r, *d_u, *d_v;
+    std::byte* workspace;
+  };
+  // Byte offsets in a part's slice of the workspace.
+  struct Offsets {
+    size_t key_panels = 0, value_panels = 0, key_rows = 0, d_keys = 0, d_values = 0, strip = 0,
+           d_strip = 0, content_queries = 0, position_queries = 0, d_content_queries = 0,
+           d_position_queries = 0, d_out = 0, statistics = 0, position_panels = 0,
+           position_rows = 0, d_positions = 0, draws = 0, keep = 0;
+  };
+  struct Scratch {
+    float *key_panels, *value_panels, *key_rows, *d_keys, *d_values, *strip, *d_strip,
+        *content_queries, *d_content_queries, *d_out, *log_sum, *delta;
+    // Null without relative positions.
+    float *position_panels, *position_rows, *d_positions, *position_queries, *d_position_queries;
+    uint8_t *draws, *keep;  // null without dropout
+  };
+  // Where a tile is.
+  struct Place {
+    int64_t sequence, head, query_class;
+    QueryTile tile;
+  };
+
+  // The gradients of r, of u and of v for one head, behind each other.
+  int64_t PositionFloats() const { return plan_.Classes() * plan_.RowFloats(); }
+  int64_t PositionSums() const { return PositionFloats() + 2 * plan_.padded; }
+
+  Call CallOf(std::span<const TensorView> in, std::span<const TensorView> out,
+              std::span<std::byte> workspace) const {
+    const AttentionInputs& at = plan_.at;
+    const auto input = [&](int i) -> const float* {
+      return i < 0 ? nullptr : in[static_cast<size_t>(i)].As<float>();
+    };
+    const auto output = [&](int i) -> float* {
+      return i < 0 ? nullptr : out[static_cast<size_t>(i)].As<float>();
+    };
+    return {input(at.query),
+            input(at.key_value),
+            input(at.r),
+            input(at.u),
+            input(at.v),
+            at.random < 0 ? nullptr : in[static_cast<size_t>(at.random)].As<uint32_t>(),
+            input(at.count),
+            input(at.count + 1),
+            input(at.count + 2),
+            output(at.query),
+            output(at.key_value),
+            output(at.r),
+            output(at.u),
+            output(at.v),
+            workspace.data()};
+  }
+
+  Scratch ScratchOf(std::byte* workspace, int64_t part) const {
+    std::byte* slice = workspace + static_cast<size_t>(part) * layout_.bytes();
+    const bool relative = plan_.attributes.relative;
+    const bool dropout = plan_.attributes.dropout > 0;
+    const auto floats = [&](size_t offset) { return reinterpret_cast<float*>(slice + offset); };
+    const auto if_relative = [&](size_t offset) { return relative ? floats(offset) : nullptr; };
+    const auto if_dropout = [&](size_t offset) {
+      return dropout ? reinterpret_cast<uint8_t*>(slice + offset) : nullptr;
+    };
+    return {floats(at_.key_panels),
+            floats(at_.value_panels),
+            floats(at_.key_rows),
+            floats(at_.d_keys),
+            floats(at_.d_values),
+            floats(at_.strip) + StripLayout::kFirst,
+            floats(at_.d_strip) + StripLayout::kFirst,
+            floats(at_.content_queries),
+            floats(at_.d_content_queries),
+            floats(at_.d_out),
+            floats(at_.statistics),
+            floats(at_.statistics) + tile_rows_,
+            if_relative(at_.position_panels),
+            if_relative(at_.position_rows),
+            if_relative(at_.d_positions),
+            if_relative(at_.position_queries),
+            if_relative(at_.d_position_queries),
+            if_dropout(at_.draws),
+            if_dropout(at_.keep)};
+  }
+
+  // --- Heads whose sequences are spread over parts ------------------------------------------------
+  // The gradients of r, u and v sum over the batch. A part owns a range of (head, sequence), heads
+  // outermost; a head that it shares with another part goes to a partial sum: the first and the last
+  // head of a part at most. The partial sums are added in the order of parts, so the result depends
+  // on the number of parts alone.
+
+  bool Shared(int64_t part, int64_t head) const {
+    const int64_t first = head * plan_.sizes.batch;
+    return first < plan_.PartBegin(part) || first + plan_.sizes.batch > plan_.PartBegin(part + 1);
+  }
+  size_t PartialBytes() const {
+    if (!plan_.attributes.relative) return 0;
+    bool any = false;
+    for (int64_t part = 1; part < plan_.parts; ++part) {
+      any = any || plan_.PartBegin(part) % plan_.sizes.batch != 0;
+    }
+    return any ? 2 * static_cast<size_t>(PositionSums()) * sizeof(float) : 0;
+  }
+  float* Partial(const Call& call, int64_t part, int64_t head) const {
+    const int64_t slot = head == plan_.PartBegin(part) / plan_.sizes.batch ? 0 : 1;
+    std::byte* partials = call.workspace + static_cast<size_t>(plan_.parts) * layout_.bytes();
+    return reinterpret_cast<float*>(partials + static_cast<size_t>(part) * PartialBytes()) +
+           slot * PositionSums();
+  }
+
+  void AddPartials(const Call& call) const {
+    int64_t open_head = -1;
+    float* sum = nullptr;
+    for (int64_t part = 0; part < plan_.parts; ++part) {
+      const int64_t begin = plan_.PartBegin(part), end = plan_.PartBegin(part + 1);
+      for (int64_t head = begin / plan_.sizes.batch; head * plan_.sizes.batch < end; ++head) {
+        if (!Shared(part, head)) continue;
+        float* partial = Partial(call, part, head);
+        if (head != open_head) {
+          if (sum != nullptr) WritePositions(call, open_head, sum);
+          open_head = head;
+          sum = partial;
+        } else {
+          AddRowSum(partial, 0, 1, PositionSums(), 1.0f, sum);
+        }
+      }
+    }
+    if (sum != nullptr) WritePositions(call, open_head, sum);
+  }
+
+  void WritePositions(const Call& call, int64_t head, const float* sum) const {
+    const int64_t width = plan_.sizes.head_width;
+    for (int64_t c = 0; c < plan_.Classes(); ++c) {
+      // Packed queries carry 1 / ln 2, which is taken away again here.
+      UnpackRows(sum + c * plan_.RowFloats(), nullptr, plan_.padded, plan_.base, width, kLn2,
+                 call.d_r + plan_.FirstPositionRow(c) * plan_.sizes.width + head * width,
+                 plan_.PositionStep() * plan_.sizes.width);
+    }
+    const float* biases = sum + PositionFloats();
+    UnpackRows(biases, nullptr, 0, 1, width, 1.0f, call.d_u + head * width, 0);
+    UnpackRows(biases + plan_.padded, nullptr, 0, 1, width, 1.0f, call.d_v + head * width, 0);
+  }
+
+  // --- One part ------------------------------------------------------------------------------------
+
+  void RunPart(const Call& call, int64_t part) const {
+    const Scratch s = ScratchOf(call.workspace, part);
+    // What lies between the rows of d_strip is read as zero by the products over distances.
+    std::memset(s.d_strip - StripLayout::kFirst, 0,
+                static_cast<size_t>(strip_.floats) * sizeof(float));
+    const int64_t begin = plan_.PartBegin(part), end = plan_.PartBegin(part + 1);
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t head = item / plan_.sizes.batch;
+      const bool first = item == begin || item % plan_.sizes.batch == 0;
+      const bool last = item + 1 == end || (item + 1) % plan_.sizes.batch == 0;
+      if (first && plan_.attributes.relative) BeginPositions(call, s, head);
+      RunHead(call, s, item % plan_.sizes.batch, head);
+      if (last && plan_.attributes.relative) EndPositions(call, s, part, head);
+    }
+  }
+
+  void BeginPositions(const Call& call, const Scratch& s, int64_t head) const {
+    PackPositions(plan_, call.r, head, s.position_panels, s.position_rows);
+    Clear(s.d_positions, PositionSums());
+  }
+
+  void EndPositions(const Call& call, const Scratch& s, int64_t part, int64_t head) const {
+    if (Shared(part, head)) {
+      std::memcpy(Partial(call, part, head), s.d_positions,
+                  static_cast<size_t>(PositionSums()) * sizeof(float));
+    } else {
+      WritePositions(call, head, s.d_positions);
+    }
+  }
+
+  static void Clear(float* to, int64_t count) {
+    std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
+  }
+
+  // --- One head of one sequence --------------------------------------------------------------------
+
+  void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
+    const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
+    PackKeys(plan_, sources.key, sources.key_stride, s.key_panels, s.key_rows);
+    PackKeys(plan_, sources.value, sources.key_stride, s.value_panels, nullptr);
+    Clear(s.d_keys, plan_.key_classes * plan_.RowFloats());
+    Clear(s.d_values, plan_.key_classes * plan_.RowFloats());
+    for (int64_t c = 0; c < plan_.query_classes; ++c) {
+      for (int64_t first = 0; first < plan_.base; first += tile_rows_) {
+        const Place place{sequence, head, c,
+                          QueryTile{first, std::min(tile_rows_, plan_.base - first)}};
+        PackTile(call, s, sources, place);
+        RunTile(s, place);
+        WriteTile(call, s, place);
+      }
+    }
+    WriteKeys(call, s, sequence, head);
+  }
+
+  void PackTile(const Call& call, const Scratch& s, const HeadSources& sources,
+                const Place& p) const {
+    const int64_t width = plan_.sizes.head_width;
+    const bool relative = plan_.attributes.relative;
+    PackQueries(plan_, sources, p.query_class, p.tile, relative ? call.u + p.head * width : nullptr,
+                s.content_queries);
+    if (relative) {
+      PackQueries(plan_, sources, p.query_class, p.tile, call.v + p.head * width,
+                  s.position_queries);
+    }
+    const int64_t queries = plan_.attributes.geometry.queries;
+    const int64_t step = plan_.query_classes;
+    const int64_t i = p.tile.first * step + p.query_class;
+    const int64_t row = (p.sequence * queries + i) * plan_.sizes.width + p.head * width;
+    PackRows(call.d_out + row, step * plan_.sizes.width, p.tile.rows, width, plan_.padded, nullptr,
+             1.0f, s.d_out);
+    const float* log_sum_exp =
+        call.log_sum_exp + (p.sequence * plan_.sizes.heads + p.head) * queries + i;
+    for (int64_t t = 0; t < p.tile.rows; ++t) {
+      s.delta[t] =
+          Dot(s.d_out + t * plan_.padded, call.out + row + t * step * plan_.sizes.width, width);
+      s.log_sum[t] = log_sum_exp[t * step] * kLog2E;
+    }
+    if (s.keep != nullptr) {
+      DrawKeptTile(plan_, RngOf(plan_, call.random, p.sequence), p.head, p.query_class, p.tile,
+                   s.draws, s.keep);
+    }
+  }
+
+  void RunTile(const Scratch& s, const Place& p) const {
+    Clear(s.d_content_queries, p.tile.rows * plan_.padded);
+    if (s.d_position_queries != nullptr) {
+      Clear(s.d_position_queries, p.tile.rows * plan_.padded);
+    }
+    for (int64_t c = 0; c < plan_.key_classes; ++c) {
+      const int64_t pair = AttentionPlan::Class(p.query_class, c);
+      const float* positions =
+          s.position_panels == nullptr ? nullptr : s.position_panels + pair * plan_.PanelFloats();
+      const ScoreFactors factors{s.content_queries, s.position_queries,
+                                 s.key_panels + c * plan_.PanelFloats(), positions};
+      ForKeyBlocks(p.tile, kBlockColumns, [&](KeyBlock block) {
+        ComputeScores(plan_, p.tile, block, factors, s.strip, strip_.stride);
+        ComputeProbabilityGradients(s, c, p.tile, block);
+        SoftmaxGradientRows(s.strip, s.d_strip, strip_.stride, p.tile.rows,
+                            p.tile.first + 1 - block.first, block.columns, s.log_sum, s.delta,
+                            KeptBlock(plan_, s.keep, c, block));
+        AddContent(s, c, p.tile, block);
+        if (plan_.attributes.relative) AddPositions(s, pair, p.tile, block);
+      });
+    }
+  }
+
+  // d_strip = d_out values^T
+  void ComputeProbabilityGradients(const Scratch& s, int64_t key_class, QueryTile tile,
+                                   KeyBlock block) const {
+    const int64_t width = plan_.sizes.head_width;
+    const float* values = s.value_panels + key_class * plan_.PanelFloats();
+    ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+      TileGemm(rows, columns, width, {s.d_out + row * plan_.padded, plan_.padded, 1},
+               values + (block.first + column) * width, kPanelColumns,
+               s.d_strip + row * strip_.stride + column, strip_.stride, false);
+    });
+  }
+
+  // d_values += probabilities^T d_out, d_keys += d_scores^T queries, d_queries += d_scores keys.
+  void AddContent(const Scratch& s, int64_t key_class, QueryTile tile, KeyBlock block) const {
+    const int64_t padded = plan_.padded;
+    const int64_t stride = strip_.stride;
+    const int64_t first = key_class * plan_.RowFloats() + block.first * padded;
+    ForKeyGradients(tile, block, TileRows(padded),
+                    [&](int64_t column, int64_t columns, int64_t row, int64_t depth) {
+                      TileGemm(columns, padded, depth,
+                               {s.strip + row * stride + column, 1, stride},
+                               s.d_out + row * padded, padded,
+                               s.d_values + first + column * padded, padded, true);
+                    });
+    ForKeyGradients(tile, block, TileRows(padded),
+                    [&](int64_t column, int64_t columns, int64_t row, int64_t depth) {
+                      TileGemm(columns, padded, depth,
+                               {s.d_strip + row * stride + column, 1, stride},
+                               s.content_queries + row * padded, padded,
+                               s.d_keys + first + column * padded, padded, true);
+                    });
+    ForKeySums(tile, block, TileRows(padded),
+               [&](int64_t row, int64_t rows, int64_t column, int64_t depth) {
+                 TileGemm(rows, padded, depth, {s.d_strip + row * stride + column, stride, 1},
+                          s.key_rows + first + column * padded, padded,
+                          s.d_content_queries + row * padded, padded, true);
+               });
+  }
+
+  // d_positions += d_scores^T queries, d_queries += d_scores positions; d_scores by distance.
+  void AddPositions(const Scratch& s, int64_t pair, QueryTile tile, KeyBlock block) const {
+    const int64_t padded = plan_.padded;
+    const int64_t stride = strip_.stride + 1;
+    const int64_t first = pair * plan_.RowFloats() + (plan_.base - 1) * padded;  // of distance 0
+    const float* scores = s.d_strip + (tile.first - block.first);                // row 0, distance 0
+    ForPositionGradients(tile, block, TileRows(padded),
+                         [&](int64_t distance, int64_t distances, int64_t row, int64_t depth) {
+                           TileGemm(distances, padded, depth,
+                                    {scores + row * stride + distance, 1, stride},
+                                    s.position_queries + row * padded, padded,
+                                    s.d_positions + first + distance * padded, padded, true);
+                         });
+    ForPositionSums(tile, block, TileRows(padded),
+                    [&](int64_t row, int64_t rows, int64_t distance, int64_t depth) {
+                      TileGemm(rows, padded, depth, {scores + row * stride + distance, stride, 1},
+                               s.position_rows + first + distance * padded, padded,
+                               s.d_position_queries + row * padded, padded, true);
+                    });
+  }
+
+  int64_t GradientFlops(QueryTile tile, KeyBlock block) const {
+    int64_t score_pairs = 0;  // products that are head_width deep
+    int64_t pairs = 0;        // products that are `padded` wide
+    ForContentScores(tile, block, [&](int64_t, int64_t rows, int64_t, int64_t columns) {
+      score_pairs += rows * columns;
+    });
+    const auto add = [&](int64_t, int64_t m, int64_t, int64_t k) { pairs += m * k; };
+    const int64_t grain = TileRows(plan_.padded);
+    ForKeyGradients(tile, block, grain, add);
+    ForKeyGradients(tile, block, grain, add);
+    ForKeySums(tile, block, grain, add);
+    if (plan_.attributes.relative) {
+      ForPositionGradients(tile, block, grain, add);
+      ForPositionSums(tile, block, grain, add);
+    }
+    return 2 * (score_pairs * plan_.sizes.head_width + pairs * plan_.padded);
+  }
+
+  void WriteTile(const Call& call, const Scratch& s, const Place& p) const {
+    const int64_t width = plan_.sizes.head_width;
+    const HeadViews<float> d =
+        ViewsOf(plan_, call.d_query, call.d_key_value, p.sequence, p.head);
+    const int64_t i = p.tile.first * plan_.query_classes + p.query_class;
+    UnpackRows(s.d_content_queries, s.d_position_queries, plan_.padded, p.tile.rows, width,
+               plan_.scale, d.query + i * d.query_stride, plan_.query_classes * d.query_stride);
+    if (!plan_.attributes.relative) return;
+    float* d_u = s.d_positions + PositionFloats();
+    AddRowSum(s.d_content_queries, plan_.padded, p.tile.rows, width, plan_.scale, d_u);
+    AddRowSum(s.d_position_queries, plan_.padded, p.tile.rows, width, plan_.scale,
+              d_u + plan_.padded);
+  }
+
+  void WriteKeys(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
+    const int64_t width = plan_.sizes.head_width;
+    const HeadViews<float> d = ViewsOf(plan_, call.d_query, call.d_key_value, sequence, head);
+    for (int64_t c = 0; c < plan_.key_classes; ++c) {
+      const int64_t stride = plan_.key_classes * d.key_stride;
+      UnpackRows(s.d_keys + c * plan_.RowFloats(), nullptr, plan_.padded, plan_.base, width, kLn2,
+                 d.key + c * d.key_stride, stride);
+      UnpackRows(s.d_values + c * plan_.RowFloats(), nullptr, plan_.padded, plan_.base, width, 1.0f,
+                 d.value + c * d.key_stride, stride);
+    }
+  }
+
+  const AttentionPlan plan_;
+  const int64_t tile_rows_;
+  const StripLayout strip_;
+  ScratchLayout layout_;
+  Offsets at_;
+  int64_t executed_ = 0;
+};
+
+}  // namespace
+
+KernelTable::Result MakeAttentionGrad(const AttentionGradOp& op, const NodeSpecs& node) {
+  const int64_t flops = op.Count(node.inputs, node.outputs).needed;
+  HG_ASSIGN_OR_RETURN(const AttentionPlan plan, PlanAttention(op.attributes(), node, flops));
+  return std::make_unique<AttentionGradKernel>(plan);
+}
+
+}  // namespace hourglass::onednn

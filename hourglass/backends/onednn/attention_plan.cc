@@ -1,0 +1,155 @@
+#include "hourglass/backends/onednn/attention_plan.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "hourglass/backends/onednn/kernel_util.h"
+#include "hourglass/base/parallel_for.h"
+#include "hourglass/base/status.h"
+
+namespace hourglass::onednn {
+namespace {
+
+// Below this a second thread costs more than it brings.
+constexpr int64_t kFlopsOfPart = 1'000'000;
+
+}  // namespace
+
+int64_t AttentionPlan::FirstPositionRow(int64_t a_class) const {
+  const AttentionGeometry& g = attributes.geometry;
+  const int64_t shift = key_classes > 1 ? g.key_step * a_class : -g.query_step * a_class;
+  return shift - g.MinDelta() - PositionStep() * (base - 1);
+}
+
+absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
+                                            const NodeSpecs& node, int64_t flops) {
+  HG_RETURN_IF_ERROR(ExpectF32(node));
+  AttentionPlan plan;
+  plan.attributes = attributes;
+  plan.at = InputsOf(attributes);
+  plan.sizes = SizesOf(attributes, node.inputs);
+  const AttentionGeometry& g = attributes.geometry;
+  plan.query_classes = g.key_step;
+  plan.key_classes = g.query_step;
+  plan.base = g.queries / plan.query_classes;
+  plan.padded = RoundUp(plan.sizes.head_width, kTileColumns);
+  plan.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(plan.sizes.head_width)));
+  plan.parts = std::clamp<int64_t>(
+      std::min<int64_t>(ThreadCount(), flops / kFlopsOfPart), 1, std::max<int64_t>(plan.Items(), 1));
+  return plan;
+}
+
+StripLayout::StripLayout(int64_t rows, int64_t columns) {
+  stride = RoundUp(columns, kTileColumns) + 2 * kStripReach;
+  if (stride / kTileColumns % 2 == 0) stride += kTileColumns;
+  floats = kFirst + rows * stride + kPanelColumns;
+}
+
+void PackPositions(const AttentionPlan& plan, const float* r, int64_t head, float* panels,
+                   float* rows) {
+  const int64_t width = plan.sizes.head_width;
+  const int64_t stride = plan.sizes.width * plan.PositionStep();
+  for (int64_t c = 0; c < plan.Classes(); ++c) {
+    const float* first = r + plan.FirstPositionRow(c) * plan.sizes.width + head * width;
+    PackTransposed(first, stride, plan.base, width, plan.Places() - plan.base, plan.Places(),
+                   panels + c * plan.PanelFloats());
+    if (rows != nullptr) {
+      PackRows(first, stride, plan.base, width, plan.padded, nullptr, 1.0f,
+               rows + c * plan.RowFloats());
+    }
+  }
+}
+
+void PackKeys(const AttentionPlan& plan, const float* src, int64_t src_stride, float* panels,
+              float* rows) {
+  const int64_t stride = src_stride * plan.key_classes;
+  for (int64_t c = 0; c < plan.key_classes; ++c) {
+    const float* first = src + c * src_stride;
+    if (panels != nullptr) {
+      PackTransposed(first, stride, plan.base, plan.sizes.head_width, 0, plan.Places(),
+                     panels + c * plan.PanelFloats());
+    }
+    if (rows != nullptr) {
+      PackRows(first, stride, plan.base, plan.sizes.head_width, plan.padded, nullptr, 1.0f,
+               rows + c * plan.RowFloats());
+    }
+  }
+}
+
+void PackQueries(const AttentionPlan& plan, const HeadSources& head, int64_t query_class,
+                 QueryTile tile, const float* bias, float* dst) {
+  const int64_t i = tile.first * plan.query_classes + query_class;
+  PackRows(head.query + i * head.query_stride, plan.query_classes * head.query_stride, tile.rows,
+           plan.sizes.head_width, plan.padded, bias, plan.scale * kLog2E, dst);
+}
+
+void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
+                   const ScoreFactors& factors, float* strip, int64_t stride) {
+  const int64_t width = plan.sizes.head_width;
+  const int64_t places = plan.Places();
+  const bool relative = factors.position_queries != nullptr;
+  if (relative) {
+    // First, because it reaches beyond the rows' ends and its stores are the unaligned ones.
+    const int64_t skew = tile.first - (places - 1) - block.first;
+    ForPositionScores(tile, block, places,
+                      [&](int64_t row, int64_t rows, int64_t place, int64_t count) {
+                        const int64_t panel = RoundDown(place, kPanelColumns);
+                        TileGemm(rows, count, width,
+                                 {factors.position_queries + row * plan.padded, plan.padded, 1},
+                                 factors.positions + panel * width + (place - panel), kPanelColumns,
+                                 strip + row * (stride + 1) + place + skew, stride + 1, false);
+                      });
+  }
+  ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    TileGemm(rows, columns, width,
+             {factors.content_queries + row * plan.padded, plan.padded, 1},
+             factors.keys + (block.first + column) * width, kPanelColumns,
+             strip + row * stride + column, stride, relative);
+  });
+}
+
+int64_t ScoreFlops(const AttentionPlan& plan, QueryTile tile, KeyBlock block) {
+  int64_t pairs = 0;
+  const auto add = [&](int64_t, int64_t rows, int64_t, int64_t columns) { pairs += rows * columns; };
+  ForContentScores(tile, block, add);
+  if (plan.attributes.relative) ForPositionScores(tile, block, plan.Places(), add);
+  return 2 * pairs * plan.sizes.head_width;
+}
+
+void DrawKeptTile(const AttentionPlan& plan, const CounterRng& rng, int64_t head,
+                  int64_t query_class, QueryTile tile, uint8_t* draws, uint8_t* keep) {
+  const AttentionGeometry& g = plan.attributes.geometry;
+  const uint32_t threshold = DropoutThreshold(plan.attributes.dropout);
+  for (int64_t t = 0; t < tile.rows; ++t) {
+    const int64_t seen = tile.first + t + 1;
+    const int64_t i = (tile.first + t) * plan.query_classes + query_class;
+    const uint64_t element = static_cast<uint64_t>(head * g.queries + i) * g.keys;
+    const uint8_t* row =
+        draws + DrawKept(rng, element, seen * plan.key_classes, threshold, draws);
+    uint8_t* to = keep + t * plan.key_classes * plan.KeptColumns();
+    if (plan.key_classes == 1) {
+      std::memcpy(to, row, static_cast<size_t>(seen));
+      continue;
+    }
+    for (int64_t c = 0; c < plan.key_classes; ++c) {
+      for (int64_t b = 0; b < seen; ++b) {
+        to[c * plan.KeptColumns() + b] = row[b * plan.key_classes + c];
+      }
+    }
+  }
+}
+
+KeptRows KeptBlock(const AttentionPlan& plan, const uint8_t* keep, int64_t key_class,
+                   KeyBlock block) {
+  if (keep == nullptr) return {};
+  return {keep + key_class * plan.KeptColumns() + block.first,
+          plan.key_classes * plan.KeptColumns(),
+          static_cast<float>(1.0 / (1.0 - plan.attributes.dropout))};
+}
+
+CounterRng RngOf(const AttentionPlan& plan, const uint32_t* random, int64_t sequence) {
+  return {random[0] | static_cast<uint64_t>(random[1]) << 32, plan.attributes.site, random[2],
+          random[3] + static_cast<uint32_t>(sequence)};
+}
+
+}  // namespace hourglass::onednn

@@ -1,0 +1,156 @@
+#pragma once
+// What the forward and the backward kernel of attention share.
+//
+// Resampling by k splits the longer side into k classes, of queries i = k a + rho (up) or of keys
+// j = k b + sigma (down). Each pair of classes is an ordinary causal square of side `base`: query a
+// sees key b iff b <= a, and its positions depend on b - a alone. Self-attention is the case k = 1.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "hourglass/backends/onednn/attention_rows.h"
+#include "hourglass/backends/onednn/attention_tiles.h"
+#include "hourglass/ops/attention.h"
+#include "hourglass/runtime/backend.h"
+
+namespace hourglass::onednn {
+
+inline constexpr float kLog2E = 1.4426950408889634f;
+inline constexpr float kLn2 = 0.6931471805599453f;
+
+struct AttentionPlan {
+  AttentionAttributes attributes;
+  AttentionInputs at;
+  AttentionSizes sizes;
+  int64_t base = 0;
+  int64_t query_classes = 1, key_classes = 1;
+  int64_t padded = 0;  // head width, rounded up to kTileColumns
+  int64_t parts = 1;   // ranges of (head, sequence) that run at the same time
+  float scale = 1.0f;  // of the scores
+
+  int64_t Items() const { return sizes.batch * sizes.heads; }
+  int64_t PartBegin(int64_t part) const { return Items() * part / parts; }
+  // Columns of packed keys and positions of one class.
+  int64_t Places() const { return RoundUp(base, kPanelColumns); }
+  // Floats of one class: packed in panels, in rows.
+  int64_t PanelFloats() const { return Places() * sizes.head_width; }
+  int64_t RowFloats() const { return base * padded; }
+  // Only one side has several classes, so their pairs have one index.
+  int64_t Classes() const { return query_classes * key_classes; }
+  static int64_t Class(int64_t query_class, int64_t key_class) { return query_class + key_class; }
+  // The row of r for distance 1 - base of a class; distances follow at steps of PositionStep().
+  int64_t FirstPositionRow(int64_t a_class) const;
+  int64_t PositionStep() const { return query_classes * key_classes; }
+  // The largest block of keys that is scored at once, if at most `limit`.
+  int64_t BlockColumns(int64_t limit) const { return std::min(limit, Places()); }
+  int64_t KeptColumns() const { return Places() + kPanelColumns; }
+};
+
+// Unimplemented, naming the node, for tensors other than f32. `flops` is the size of the work: small
+// work is not spread over threads.
+absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
+                                            const NodeSpecs& node, int64_t flops);
+
+// One head of one sequence, in the inputs or (T = float) in their gradients.
+template <typename T>
+struct HeadViews {
+  T* query = nullptr;  // [queries, head width], rows query_stride apart
+  T* key = nullptr;    // [keys, head width], rows key_stride apart
+  T* value = nullptr;
+  int64_t query_stride = 0, key_stride = 0;
+};
+using HeadSources = HeadViews<const float>;
+
+template <typename T>
+HeadViews<T> ViewsOf(const AttentionPlan& plan, T* query, T* key_value, int64_t sequence,
+                     int64_t head) {
+  const AttentionGeometry& g = plan.attributes.geometry;
+  const int64_t width = plan.sizes.width;
+  const int64_t column = head * plan.sizes.head_width;
+  HeadViews<T> s;
+  s.query_stride = plan.attributes.packed ? 3 * width : width;
+  s.key_stride = plan.attributes.packed ? 3 * width : 2 * width;
+  s.query = query + sequence * g.queries * s.query_stride + column;
+  s.key = key_value + sequence * g.keys * s.key_stride + column;
+  if (plan.attributes.packed) s.key += width;
+  s.value = s.key + width;
+  return s;
+}
+
+// Places in a workspace, 64-byte aligned.
+class ScratchLayout {
+ public:
+  size_t AddFloats(int64_t count) { return AddBytes(static_cast<size_t>(count) * sizeof(float)); }
+  size_t AddBytes(size_t bytes) {
+    const size_t offset = bytes_;
+    bytes_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  size_t bytes_ = 0;
+};
+
+// Memory for a strip of scores: rows far enough apart for kStripReach on both sides, and not a
+// multiple of 4 KiB apart, where all rows would share one set of the cache.
+struct StripLayout {
+  StripLayout(int64_t rows, int64_t columns);
+  int64_t stride;
+  int64_t floats;
+  static constexpr int64_t kFirst = kPanelColumns;  // where row 0, column 0 lies
+};
+
+// Every class: panels [class][places][head width] and, if rows is not null, [class][base][padded].
+void PackPositions(const AttentionPlan& plan, const float* r, int64_t head, float* panels,
+                   float* rows);
+// Every key class, keys or values: as PackPositions, but columns begin at 0. Either may be null.
+void PackKeys(const AttentionPlan& plan, const float* src, int64_t src_stride, float* panels,
+              float* rows);
+
+// The tile's queries [rows, padded], with bias, times scale / ln 2: scores come out to the base 2.
+void PackQueries(const AttentionPlan& plan, const HeadSources& head, int64_t query_class,
+                 QueryTile tile, const float* bias, float* dst);
+
+// The factors of a strip of scores; position factors are null without relative positions.
+struct ScoreFactors {
+  const float* content_queries = nullptr;   // [rows, padded]
+  const float* position_queries = nullptr;  // [rows, padded]
+  const float* keys = nullptr;              // panels of the key class
+  const float* positions = nullptr;         // panels of the class
+};
+void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
+                   const ScoreFactors& factors, float* strip, int64_t stride);
+// FLOPs of that.
+int64_t ScoreFlops(const AttentionPlan& plan, QueryTile tile, KeyBlock block);
+
+// Dropout of a tile: bytes for every key class of every row.
+struct KeptTile {
+  size_t Bytes(const AttentionPlan& plan, int64_t rows) const {
+    return static_cast<size_t>(rows * plan.key_classes * plan.KeptColumns());
+  }
+  size_t DrawBytes(const AttentionPlan& plan) const {
+    return static_cast<size_t>(plan.attributes.geometry.keys) + 128;
+  }
+};
+void DrawKeptTile(const AttentionPlan& plan, const CounterRng& rng, int64_t head,
+                  int64_t query_class, QueryTile tile, uint8_t* draws, uint8_t* keep);
+// What SoftmaxRows takes for a block of it; nothing if keep is null.
+KeptRows KeptBlock(const AttentionPlan& plan, const uint8_t* keep, int64_t key_class,
+                   KeyBlock block);
+CounterRng RngOf(const AttentionPlan& plan, const uint32_t* random, int64_t sequence);
+
+// FLOPs of f(tile, block), summed over everything the kernel does.
+template <typename F>
+int64_t SumOverBlocks(const AttentionPlan& plan, int64_t tile_rows, int64_t block_columns, F&& f) {
+  int64_t flops = 0;
+  for (int64_t first = 0; first < plan.base; first += tile_rows) {
+    const QueryTile tile{first, std::min(tile_rows, plan.base - first)};
+    ForKeyBlocks(tile, block_columns, [&](KeyBlock block) { flops += f(tile, block); });
+  }
+  return flops * plan.Classes() * plan.Items();
+}
+
+}  // namespace hourglass::onednn

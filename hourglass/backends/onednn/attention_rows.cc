@@ -1,0 +1,363 @@
+#include "hourglass/backends/onednn/attention_rows.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+
+#include "hourglass/backends/onednn/tile_gemm.h"
+
+// clang-format off
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "hourglass/backends/onednn/attention_rows.cc"
+#include <hwy/foreach_target.h>
+#include "hourglass/backends/onednn/philox_inl.h"
+#include "hourglass/backends/onednn/simd_inl.h"
+// clang-format on
+
+HWY_BEFORE_NAMESPACE();
+namespace hourglass::onednn {
+namespace HWY_NAMESPACE {
+namespace {
+
+// 2^x for x <= 0, relative error below 2 eps; below 2^-126 it stays there. NaN stays NaN: the second
+// operand of the x86 maximum is what it returns then. Minimax polynomial of degree 6, error 2e-9.
+HWY_INLINE FloatVec Exp2(FloatVec x) {
+  const FloatTag d;
+  const IntTag di;
+  x = hn::Max(hn::Set(d, -126.0f), x);
+  const FloatVec power = hn::Round(x);
+  const FloatVec f = hn::Sub(x, power);
+  FloatVec p = hn::MulAdd(f, hn::Set(d, 1.534581216394102e-4f), hn::Set(d, 1.3399931209552448e-3f));
+  p = hn::MulAdd(f, p, hn::Set(d, 9.618488956504028e-3f));
+  p = hn::MulAdd(f, p, hn::Set(d, 5.550328776997307e-2f));
+  p = hn::MulAdd(f, p, hn::Set(d, 2.4022646890639746e-1f));
+  p = hn::MulAdd(f, p, hn::Set(d, 6.931472057372531e-1f));
+  p = hn::MulAdd(f, p, hn::Set(d, 1.0f));
+  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+}
+
+// Transposes 4 x 4 at a time; 4 lanes on every instruction set.
+HWY_INLINE void Transpose4(const float* src, int64_t src_stride, float* dst) {
+  const hn::FixedTag<float, 4> d;
+  const hn::FixedTag<double, 2> dd;
+  const auto r0 = hn::LoadU(d, src);
+  const auto r1 = hn::LoadU(d, src + src_stride);
+  const auto r2 = hn::LoadU(d, src + 2 * src_stride);
+  const auto r3 = hn::LoadU(d, src + 3 * src_stride);
+  const auto low01 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
+  const auto low23 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
+  const auto high01 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
+  const auto high23 = hn::BitCast(dd, hn::InterleaveUpper(d, r2, r3));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, low01, low23)), d, dst);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, low01, low23)), d, dst + kPanelColumns);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(dd, high01, high23)), d, dst + 2 * kPanelColumns);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(dd, high01, high23)), d, dst + 3 * kPanelColumns);
+}
+
+// Rows of src into neighbouring columns of one panel.
+HWY_INLINE void TransposeIntoPanel(const float* src, int64_t src_stride, int64_t rows,
+                                   int64_t width, float* panel) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    int64_t i = 0;
+    for (; i + 4 <= width; i += 4) {
+      Transpose4(src + r * src_stride + i, src_stride, panel + i * kPanelColumns + r);
+    }
+    for (; i < width; ++i) {
+      for (int64_t t = r; t < r + 4; ++t) panel[i * kPanelColumns + t] = src[t * src_stride + i];
+    }
+  }
+  for (; r < rows; ++r) {
+    for (int64_t i = 0; i < width; ++i) panel[i * kPanelColumns + r] = src[r * src_stride + i];
+  }
+}
+
+void PackTransposedImpl(const float* src, int64_t src_stride, int64_t rows, int64_t width,
+                        int64_t first_column, int64_t columns, float* panels) {
+  for (int64_t begin = 0; begin < columns; begin += kPanelColumns) {
+    float* panel = panels + begin * width;
+    const int64_t from = std::max(begin, first_column);
+    const int64_t to = std::min(begin + kPanelColumns, first_column + rows);
+    if (to - from < kPanelColumns) {
+      std::memset(panel, 0, static_cast<size_t>(width * kPanelColumns) * sizeof(float));
+    }
+    if (from < to) {
+      TransposeIntoPanel(src + (from - first_column) * src_stride, src_stride, to - from, width,
+                         panel + (from - begin));
+    }
+  }
+}
+
+void PackRowsImpl(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+                  const float* bias, float factor, float* dst) {
+  const FloatTag d;
+  const FloatVec factor_v = hn::Set(d, factor);
+  for (int64_t r = 0; r < rows; ++r, src += src_stride, dst += padded) {
+    ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+      FloatVec x = vector.Load(d, src + i);
+      if (bias != nullptr) x = hn::Add(x, vector.Load(d, bias + i));
+      vector.Store(hn::Mul(x, factor_v), d, dst + i);
+    });
+    std::fill(dst + width, dst + padded, 0.0f);
+  }
+}
+
+void UnpackRowsImpl(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                    int64_t width, float factor, float* dst, int64_t dst_stride) {
+  const FloatTag d;
+  const FloatVec factor_v = hn::Set(d, factor);
+  for (int64_t r = 0; r < rows; ++r) {
+    ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+      FloatVec x = vector.Load(d, src + r * src_stride + i);
+      if (other != nullptr) x = hn::Add(x, vector.Load(d, other + r * src_stride + i));
+      vector.Store(hn::Mul(x, factor_v), d, dst + r * dst_stride + i);
+    });
+  }
+}
+
+void ScaleRowImpl(int64_t width, float factor, float* row) {
+  const FloatTag d;
+  ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+    vector.Store(hn::Mul(vector.Load(d, row + i), hn::Set(d, factor)), d, row + i);
+  });
+}
+
+void AddRowSumImpl(const float* src, int64_t src_stride, int64_t rows, int64_t width, float factor,
+                   float* sum) {
+  const FloatTag d;
+  ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+    FloatVec total = hn::Zero(d);
+    for (int64_t r = 0; r < rows; ++r) {
+      total = hn::Add(total, vector.Load(d, src + r * src_stride + i));
+    }
+    vector.Store(hn::MulAdd(total, hn::Set(d, factor), vector.Load(d, sum + i)), d, sum + i);
+  });
+}
+
+float DotImpl(const float* x, const float* y, int64_t width) {
+  const FloatTag d;
+  FloatVec sum = hn::Zero(d);
+  ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+    sum = hn::MulAdd(vector.Load(d, x + i), vector.Load(d, y + i), sum);
+  });
+  return Sum(sum);
+}
+
+int64_t DrawKeptImpl(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
+                     uint8_t* keep) {
+  const UintTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const int64_t offset = static_cast<int64_t>(first % 4);
+  const UintVec threshold_v = hn::Set(d, threshold);
+  uint32_t quad = static_cast<uint32_t>(first / 4);
+  for (int64_t i = 0; i < offset + count; i += 4 * lanes, quad += static_cast<uint32_t>(lanes)) {
+    const PhiloxDraws draws = PhiloxQuads(rng, hn::Iota(d, quad));
+    const auto bit = [&](UintVec draw, uint32_t one) HWY_ATTR {
+      return hn::IfThenZeroElse(hn::Lt(draw, threshold_v), hn::Set(d, one));
+    };
+    // A lane is the four bytes of its quad, in order.
+    const UintVec bytes = hn::Or(hn::Or(bit(draws.v0, 1u), bit(draws.v1, 1u << 8)),
+                                 hn::Or(bit(draws.v2, 1u << 16), bit(draws.v3, 1u << 24)));
+    hn::StoreU(bytes, d, reinterpret_cast<uint32_t*>(keep + i));
+  }
+  return offset;
+}
+
+// x * scale where kept, else zero.
+HWY_INLINE FloatVec Drop(FloatVec x, const uint8_t* keep, FloatVec scale) {
+  const FloatTag d;
+  const hn::Rebind<uint8_t, FloatTag> bytes;
+  const IntTag di;
+  const auto kept = hn::PromoteTo(di, hn::LoadU(bytes, keep));
+  return hn::IfThenElseZero(hn::RebindMask(d, hn::Gt(kept, hn::Zero(di))), hn::Mul(x, scale));
+}
+
+HWY_INLINE void ZeroTail(float* row, int64_t begin, int64_t visible) {
+  const FloatTag d;
+  const int64_t end = (visible + kTileColumns - 1) / kTileColumns * kTileColumns + kTileColumns;
+  for (int64_t i = begin; i < end; i += static_cast<int64_t>(hn::Lanes(d))) {
+    hn::StoreU(hn::Zero(d), d, row + i);
+  }
+}
+
+// Calls body(i, keep) for the vectors that cover [0, count), keep(v, other) being v in the lanes
+// there are and `other` behind them. Whole vectors are loaded and stored: strips have room.
+template <class Body>
+HWY_INLINE int64_t ForStripVectors(int64_t count, const Body& body) {
+  const FloatTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    body(i, [](FloatVec v, FloatVec) HWY_ATTR { return v; });
+  }
+  if (i < count) {
+    const auto there = hn::FirstN(d, static_cast<size_t>(count - i));
+    body(i, [there](FloatVec v, FloatVec other) HWY_ATTR { return hn::IfThenElse(there, v, other); });
+    i += lanes;
+  }
+  return i;
+}
+
+HWY_INLINE float RowMaximum(const float* row, int64_t count) {
+  const FloatTag d;
+  const FloatVec lowest = hn::Set(d, -std::numeric_limits<float>::infinity());
+  FloatVec m = lowest;
+  ForStripVectors(count, [&](int64_t i, auto keep) HWY_ATTR {
+    m = hn::Max(m, keep(hn::LoadU(d, row + i), lowest));
+  });
+  return hn::GetLane(hn::MaxOfLanes(d, m));
+}
+
+// The sum is of all probabilities, also of those that dropout takes away.
+template <bool kDropout>
+HWY_INLINE float ExpRow(float* row, int64_t count, float maximum, const uint8_t* keep_row,
+                        float scale) {
+  const FloatTag d;
+  const FloatVec maximum_v = hn::Set(d, maximum);
+  FloatVec sum = hn::Zero(d);
+  const int64_t end = ForStripVectors(count, [&](int64_t i, auto keep) HWY_ATTR {
+    FloatVec p = keep(Exp2(hn::Sub(hn::LoadU(d, row + i), maximum_v)), hn::Zero(d));
+    sum = hn::Add(sum, p);
+    if constexpr (kDropout) p = Drop(p, keep_row + i, hn::Set(d, scale));
+    hn::StoreU(p, d, row + i);
+  });
+  ZeroTail(row, end, count);
+  return Sum(sum);
+}
+
+void SoftmaxRowsImpl(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
+                     int64_t columns, bool first_block, SoftmaxState state, KeptRows kept) {
+  for (int64_t t = 0; t < rows; ++t) {
+    float* row = strip + t * stride;
+    const int64_t count = std::clamp<int64_t>(first_visible + t, 0, columns);
+    state.rescale[t] = 1.0f;
+    if (count == 0) {
+      ZeroTail(row, 0, 0);
+      continue;
+    }
+    float maximum = RowMaximum(row, count);
+    if (!first_block && maximum < state.maximum[t]) maximum = state.maximum[t];
+    const float sum = kept.keep != nullptr
+                          ? ExpRow<true>(row, count, maximum, kept.keep + t * kept.stride, kept.scale)
+                          : ExpRow<false>(row, count, maximum, nullptr, 1.0f);
+    if (first_block) {
+      state.sum[t] = sum;
+    } else {
+      const FloatTag d;
+      state.rescale[t] = hn::GetLane(Exp2(hn::Set(d, state.maximum[t] - maximum)));
+      state.sum[t] = state.sum[t] * state.rescale[t] + sum;
+    }
+    state.maximum[t] = maximum;
+  }
+}
+
+template <bool kDropout>
+HWY_INLINE void GradientRow(float* scores, float* gradient, int64_t count, float log_sum,
+                            float delta, const uint8_t* keep_row, float scale) {
+  const FloatTag d;
+  const FloatVec log_sum_v = hn::Set(d, log_sum);
+  const FloatVec delta_v = hn::Set(d, delta);
+  const int64_t end = ForStripVectors(count, [&](int64_t i, auto keep) HWY_ATTR {
+    const FloatVec p = keep(Exp2(hn::Sub(hn::LoadU(d, scores + i), log_sum_v)), hn::Zero(d));
+    FloatVec g = keep(hn::LoadU(d, gradient + i), hn::Zero(d));
+    if constexpr (kDropout) {
+      g = Drop(g, keep_row + i, hn::Set(d, scale));
+      hn::StoreU(Drop(p, keep_row + i, hn::Set(d, scale)), d, scores + i);
+    } else {
+      hn::StoreU(p, d, scores + i);
+    }
+    hn::StoreU(hn::Mul(p, hn::Sub(g, delta_v)), d, gradient + i);
+  });
+  ZeroTail(scores, end, count);
+  ZeroTail(gradient, end, count);
+}
+
+void SoftmaxGradientRowsImpl(float* probabilities, float* gradients, int64_t stride, int64_t rows,
+                             int64_t first_visible, int64_t columns, const float* log_sum,
+                             const float* delta, KeptRows kept) {
+  for (int64_t t = 0; t < rows; ++t) {
+    float* row = probabilities + t * stride;
+    float* gradient = gradients + t * stride;
+    const int64_t count = std::clamp<int64_t>(first_visible + t, 0, columns);
+    if (kept.keep != nullptr) {
+      GradientRow<true>(row, gradient, count, log_sum[t], delta[t], kept.keep + t * kept.stride,
+                        kept.scale);
+    } else {
+      GradientRow<false>(row, gradient, count, log_sum[t], delta[t], nullptr, 1.0f);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace hourglass::onednn
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hourglass::onednn {
+namespace {
+
+HWY_EXPORT(PackTransposedImpl);
+HWY_EXPORT(PackRowsImpl);
+HWY_EXPORT(UnpackRowsImpl);
+HWY_EXPORT(ScaleRowImpl);
+HWY_EXPORT(AddRowSumImpl);
+HWY_EXPORT(DotImpl);
+HWY_EXPORT(DrawKeptImpl);
+HWY_EXPORT(SoftmaxRowsImpl);
+HWY_EXPORT(SoftmaxGradientRowsImpl);
+
+}  // namespace
+
+void PackTransposed(const float* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t first_column, int64_t columns, float* panels) {
+  HWY_DYNAMIC_DISPATCH(PackTransposedImpl)
+  (src, src_stride, rows, width, first_column, columns, panels);
+}
+
+void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+              const float* bias, float factor, float* dst) {
+  HWY_DYNAMIC_DISPATCH(PackRowsImpl)(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                int64_t width, float factor, float* dst, int64_t dst_stride) {
+  HWY_DYNAMIC_DISPATCH(UnpackRowsImpl)
+  (src, other, src_stride, rows, width, factor, dst, dst_stride);
+}
+
+void ScaleRow(int64_t width, float factor, float* row) {
+  HWY_DYNAMIC_DISPATCH(ScaleRowImpl)(width, factor, row);
+}
+
+void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width, float factor,
+               float* sum) {
+  HWY_DYNAMIC_DISPATCH(AddRowSumImpl)(src, src_stride, rows, width, factor, sum);
+}
+
+float Dot(const float* x, const float* y, int64_t width) {
+  return HWY_DYNAMIC_DISPATCH(DotImpl)(x, y, width);
+}
+
+int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
+                 uint8_t* keep) {
+  return HWY_DYNAMIC_DISPATCH(DrawKeptImpl)(rng, first, count, threshold, keep);
+}
+
+void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
+                 int64_t columns, bool first_block, SoftmaxState state, KeptRows kept) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxRowsImpl)
+  (strip, stride, rows, first_visible, columns, first_block, state, kept);
+}
+
+void SoftmaxGradientRows(float* probabilities, float* gradients, int64_t stride, int64_t rows,
+                         int64_t first_visible, int64_t columns, const float* log_sum,
+                         const float* delta, KeptRows kept) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxGradientRowsImpl)
+  (probabilities, gradients, stride, rows, first_visible, columns, log_sum, delta, kept);
+}
+
+}  // namespace hourglass::onednn
+#endif

@@ -1,0 +1,34 @@
+#pragma once
+// Matrix products on tiles that lie in cache: the inner loop of the attention kernels. One thread;
+// called inside parallel regions. Instructions are chosen at run time (AVX2 or AVX-512).
+
+#include <cstdint>
+
+namespace hourglass::onednn {
+
+// Columns of B and C come in groups of this many floats, the caller pads.
+inline constexpr int64_t kTileColumns = 16;
+// B is read fastest in panels of this many columns (a row of a panel is 256 contiguous bytes).
+inline constexpr int64_t kPanelColumns = 64;
+
+// A left factor with any strides, in floats: transposing or skewing it costs nothing.
+struct TileFactor {
+  const float* data = nullptr;  // [rows, depth]
+  int64_t row_stride = 0;
+  int64_t depth_stride = 1;
+};
+
+// c [rows, columns] = a [rows, depth] b [depth, columns], added to c if `accumulate`.
+// `columns` is a multiple of kTileColumns; strides are in floats; any alignment is allowed and 64
+// bytes are fastest. Rows of c may overlap only where what is written there is not used.
+void TileGemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const float* b,
+              int64_t b_stride, float* c, int64_t c_stride, bool accumulate);
+
+// Rows that TileGemm computes together for this many columns: the grain at which callers skip
+// masked rows without losing speed.
+int64_t TileRows(int64_t columns);
+
+// "highway:avx512" or the like: what TileGemm runs on this machine.
+const char* TileGemmTarget();
+
+}  // namespace hourglass::onednn
