@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "baselines/catalog.h"
 #include "hourglass/base/status.h"
+#include "hourglass/data/dataset.h"
 #include "hourglass/runtime/program.h"
 #include "hourglass/train/checkpoint.h"
 #include "hourglass/train/config_json.h"
@@ -307,6 +308,28 @@ absl::Status CompareFinalParameters(const Fixture& fixture, const State& state,
   return absl::OkStatus();
 }
 
+// The sequences of a trajectory fixture in their order, whatever the seed.
+class FixtureSequences : public Dataset {
+ public:
+  // tokens [steps * batch, length], ids below vocab_size.
+  FixtureSequences(std::vector<int32_t> tokens, int64_t length, int64_t vocab_size)
+      : tokens_(std::move(tokens)), length_(length), vocab_size_(vocab_size) {}
+  int64_t vocab_size() const override { return vocab_size_; }
+  absl::Status Fill(uint64_t, int64_t first_sequence, int64_t count, int64_t length,
+                    int32_t* out) const override {
+    const int64_t begin = first_sequence * length_, end = begin + count * length_;
+    if (length != length_ || end > static_cast<int64_t>(tokens_.size())) {
+      return absl::OutOfRangeError("the fixture holds fewer batches");
+    }
+    std::copy(tokens_.begin() + begin, tokens_.begin() + end, out);
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<int32_t> tokens_;
+  int64_t length_, vocab_size_;
+};
+
 absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
                                              std::shared_ptr<Backend> backend, DType dtype) {
   Shape shape;
@@ -314,7 +337,9 @@ absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
   HG_ASSIGN_OR_RETURN(const auto losses, ReadExpected(fixture, "losses", Shape{shape[0]}));
   HG_ASSIGN_OR_RETURN(const auto rates, ReadExpected(fixture, "rates", Shape{shape[0]}));
   HG_ASSIGN_OR_RETURN(const TrainSettings settings, TrajectorySettings(fixture, shape, dtype));
-  HG_ASSIGN_OR_RETURN(auto trainer, Trainer::Create(fixture.model, backend, nullptr, settings));
+  const auto data = std::make_shared<FixtureSequences>(batches, shape[2],
+                                                       fixture.model->config().vocab_size);
+  HG_ASSIGN_OR_RETURN(auto trainer, Trainer::Create(fixture.model, backend, data, settings));
   HG_RETURN_IF_ERROR(LoadParameters(*trainer->state(), fixture.parameters, fixture.file));
 
   ParityResult result;
@@ -322,8 +347,7 @@ absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
   result.loss = 0.0;
   for (int64_t step = 0; step < shape[0]; ++step) {
     const size_t s = static_cast<size_t>(step);
-    HG_ASSIGN_OR_RETURN(const StepResult got,
-                        trainer->StepOn(batches.data() + step * shape[1] * shape[2]));
+    HG_ASSIGN_OR_RETURN(const StepResult got, trainer->Step());
     HG_ASSIGN_OR_RETURN(const double difference, RelativeDifference({got.loss}, {losses[s]}));
     HG_ASSIGN_OR_RETURN(const double rate, RelativeDifference({got.rate}, {rates[s]}));
     result.loss = std::max({*result.loss, difference, rate});
