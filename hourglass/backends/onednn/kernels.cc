@@ -1,5 +1,6 @@
 #include "hourglass/backends/onednn/kernels.h"
 
+#include "hourglass/backends/onednn/attention.h"
 #include "hourglass/backends/onednn/cast.h"
 #include "hourglass/backends/onednn/dropout.h"
 #include "hourglass/backends/onednn/elementwise.h"
@@ -20,6 +21,8 @@ KernelTable MakeTable() {
   table.Add<AccumulateOp>(MakeAccumulate);
   table.Add<AdamOp>(MakeAdam);
   table.Add<AddOp>(MakeAdd);
+  table.Add<AttentionGradOp>(MakeAttentionGrad);
+  table.Add<AttentionOp>(MakeAttention);
   table.Add<CastOp>(MakeCast);
   table.Add<ColumnSumOp>(MakeColumnSum);
   table.Add<CrossEntropyGradOp>(MakeCrossEntropyGrad);
