@@ -278,9 +278,6 @@ absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const B
   environment.debug_build = true;
   environment.warnings.push_back("debug build: timings are not stored");
 #endif
-  if (stamp.dirty) {
-    environment.warnings.push_back("dirty work tree: built from files that are not in the commit");
-  }
   return environment;
 }
 

@@ -26,7 +26,8 @@ struct Environment {
   std::map<std::string, std::string> backend;  // Backend::Describe()
   std::string describe_json;                   // the same as JSON, with the backend's name
   bool debug_build = false;
-  std::vector<std::string> warnings;       // a line for each thing that makes results weaker
+  // A line for each thing that makes results weaker, but for a dirty work tree: that is in `source`.
+  std::vector<std::string> warnings;
 };
 
 // The difference between the work tree and HEAD for a dirty build is taken from git at the workspace

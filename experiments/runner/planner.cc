@@ -1,5 +1,6 @@
 #include "experiments/runner/planner.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
