@@ -1,0 +1,69 @@
+// Speed of every op case on every backend, from the table of the tests:
+//   ./bazelw run //tests/ops:op_benchmark -- --benchmark_filter=onednn/attention
+// The thread count is the machine's, or OMP_NUM_THREADS.
+
+#include <benchmark/benchmark.h>
+
+#include "hourglass/base/parallel_for.h"
+#include "tests/support/backends.h"
+#include "tests/support/op_case.h"
+#include "tests/support/op_run.h"
+
+namespace hourglass::testing {
+namespace {
+
+void RunCase(benchmark::State& state, const BackendUnderTest& backend, const OpCase& op_case,
+             DType dtype, int threads) {
+  const auto run = OpRun::Prepare(backend.make(), op_case.make(dtype), MakeInputs(op_case, dtype),
+                                  {.threads = threads});
+  if (!run.ok()) {
+    state.SkipWithError(run.status().ToString().c_str());
+    return;
+  }
+  absl::Status status = (*run)->Run();  // content and warm-up
+  for (auto _ : state) {
+    if (status.ok()) status = (*run)->RunAgain();
+  }
+  if (!status.ok()) state.SkipWithError(status.ToString().c_str());
+  const auto rate = [](int64_t per_run) {
+    return benchmark::Counter(static_cast<double>(per_run),
+                              benchmark::Counter::kIsIterationInvariantRate);
+  };
+  const Cost cost = (*run)->Count();
+  const int64_t executed = (*run)->kernel() ? (*run)->kernel()->Executed() : 0;
+  if (cost.needed > 0) state.counters["needed_flop/s"] = rate(cost.needed);
+  if (executed > 0) state.counters["executed_flop/s"] = rate(executed);
+  state.counters["bytes/s"] = rate(cost.bytes);
+}
+
+// Only what the backend can do and what is work at all.
+void Register() {
+  const int threads = ThreadCount();
+  for (const BackendUnderTest& backend : AllBackends()) {
+    for (const DType dtype : backend.dtypes) {
+      for (const OpCase& op_case : AllOpCases()) {
+        const auto run = OpRun::Prepare(backend.make(), op_case.make(dtype),
+                                        MakeInputs(op_case, dtype), {.threads = threads});
+        if (!run.ok() || (*run)->kernel() == nullptr) continue;
+        const std::string name =
+            backend.name + "/" + op_case.name + "/" + std::string(Name(dtype));
+        benchmark::RegisterBenchmark(name.c_str(), [&backend, &op_case, dtype,
+                                                    threads](benchmark::State& state) {
+          RunCase(state, backend, op_case, dtype, threads);
+        })->UseRealTime();
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hourglass::testing
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  hourglass::testing::Register();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

@@ -1,0 +1,183 @@
+#include "hourglass/ops/embedding.h"
+#include "hourglass/ops/loss.h"
+#include "hourglass/ops/norm.h"
+#include "tests/support/generators.h"
+
+namespace hourglass::testing {
+namespace {
+
+const ErrorBound kNorm{16.0, ErrorScale::kLargest,
+                       "mean and variance carry a few roundings into every element of the row"};
+const ErrorBound kNormGrad{32.0, ErrorScale::kLargestOfAll,
+                           "two row means, then a sum over the rows for scale and bias"};
+
+void AddLayerNorm(std::vector<OpCase>& cases) {
+  struct Case {
+    const char* name;
+    Shape x;
+    double mean = 0.0;
+    bool slow = false;
+  };
+  const Case table[] = {
+      {.name = "one_row", .x = {1, 1, 8}},    {.name = "small", .x = {3, 5, 16}},
+      {.name = "odd", .x = {2, 7, 33}},       {.name = "far_from_zero", .x = {2, 9, 48}, .mean = 30},
+      {.name = "tiles", .x = {130, 64}, .slow = true}, {.name = "wide", .x = {2, 17, 512}, .slow = true},
+  };
+  for (const Case& c : table) {
+    const Shape width{c.x[-1]};
+    const std::vector<CaseInput> forward = {Floats(c.x, Normal(1.0, c.mean)), Floats(width),
+                                            Floats(width)};
+    ErrorBound bound = kNorm, grad_bound = kNormGrad;
+    if (c.mean != 0) {
+      bound = {64.0, ErrorScale::kLargest, "x - mean loses the digits of mean / deviation = 30, "
+               "and the mean itself has sum roundings"};
+      grad_bound = {64.0, ErrorScale::kLargestOfAll, bound.reason};
+    }
+    cases.push_back({.name = std::string("layer_norm/") + c.name,
+                     .make = Makes<LayerNormOp>(),
+                     .inputs = forward,
+                     .differentiable = {0, 1, 2},
+                     .bound = bound,
+                     .outputs = {{}, {}, {}},
+                     .slow = c.slow});
+    const auto op = std::make_shared<LayerNormOp>();
+    const Shape rows{c.x.Rows()};
+    cases.push_back({.name = std::string("layer_norm_grad/") + c.name,
+                     .make = Makes<LayerNormGradOp>(),
+                     .inputs = {forward[0], forward[1],
+                                Floats(rows, [op](auto& random, const Shape& shape, auto earlier) {
+                                  std::vector<HostTensor> in(earlier.begin(), earlier.end());
+                                  in.push_back(in[1]);  // the bias does not change the statistics
+                                  return ForwardOutput(op, 3, 1)(random, shape, in);
+                                }),
+                                Floats(rows, [op](auto& random, const Shape& shape, auto earlier) {
+                                  std::vector<HostTensor> in(earlier.begin(), earlier.end() - 1);
+                                  in.push_back(in[1]);
+                                  return ForwardOutput(op, 3, 2)(random, shape, in);
+                                }),
+                                Floats(c.x)},
+                     .bound = grad_bound,
+                     .slow = c.slow});
+  }
+  // One column: x is its own mean, y is the bias.
+  cases.push_back({.name = "layer_norm/width_1",
+                   .make = Makes<LayerNormOp>(),
+                   .inputs = {Floats({3, 5, 1}), Floats({1}), Floats({1})},
+                   .differentiable = {0, 1, 2},
+                   .bound = kNorm,
+                   .outputs = {{.constant = true}, {}, {.constant = true}}});
+  cases.push_back({.name = "layer_norm_grad/width_1",
+                   .make = Makes<LayerNormGradOp>(),
+                   .inputs = {Floats({5, 1}, Numbers({1, -2, 3, 0.5, 7})), Floats({1}),
+                              Floats({5}, Numbers({1, -2, 3, 0.5, 7})), Floats({5}, Numbers({1000})),
+                              Floats({5, 1})},
+                   .bound = kNormGrad,
+                   .outputs = {{.zeros = 1.0}, {.zeros = 1.0}, {}}});
+}
+
+void AddEmbedding(std::vector<OpCase>& cases) {
+  struct Case {
+    const char* name;
+    int vocab_size;
+    int64_t width, batch, length;
+    double unused;  // fraction of table rows that no token names
+    bool slow = false;
+  };
+  const Case table[] = {
+      {"one", 1, 1, 1, 1, 0.0},
+      {"width_1", 3, 1, 2, 9, 0.0},
+      {"odd", 5, 7, 3, 11, 0.0},
+      {"bytes", 256, 48, 2, 130, 0.36, true},
+  };
+  for (const Case& c : table) {
+    const Shape tokens{c.batch, c.length};
+    cases.push_back({.name = std::string("embedding/") + c.name,
+                     .make = Makes<EmbeddingOp>(),
+                     .inputs = {Floats({c.vocab_size, c.width}), Ids(tokens, Tokens(c.vocab_size))},
+                     .differentiable = {0},
+                     .exact = true,
+                     .slow = c.slow});
+    cases.push_back({.name = std::string("embedding_grad/") + c.name,
+                     .make = Makes<EmbeddingGradOp>(c.vocab_size),
+                     .inputs = {Ids(tokens, Tokens(c.vocab_size)),
+                                Floats({c.batch, c.length, c.width})},
+                     .bound = {4.0, ErrorScale::kAbsoluteOp,
+                               "one rounding per occurrence of the token"},
+                     .outputs = {{.zeros = c.unused}},
+                     .slow = c.slow});
+  }
+  cases.push_back({.name = "embedding_grad/integers",
+                   .make = Makes<EmbeddingGradOp>(6),
+                   .inputs = {Ids({2, 17}, Tokens(6)), Floats({2, 17, 9}, Integers(1000))},
+                   .exact = true});
+}
+
+void AddCrossEntropy(std::vector<OpCase>& cases) {
+  struct Case {
+    const char* name;
+    Shape logits;
+    std::optional<int32_t> mask_id = {};
+    int mask_every = 0;
+    double scale = 1.0;
+    double zeros = 0.0;       // fraction of targets that cost nothing
+    double grad_zeros = 0.0;  // fraction of logits that do not matter
+    bool slow = false;
+  };
+  const Case table[] = {
+      {.name = "two_words", .logits = {1, 1, 2}},
+      {.name = "small", .logits = {2, 3, 5}},
+      {.name = "large_logits", .logits = {2, 3, 7}, .scale = 30.0, .zeros = 0.33,
+       .grad_zeros = 0.7},
+      {.name = "masked", .logits = {2, 6, 17}, .mask_id = 0, .mask_every = 2, .zeros = 0.55,
+       .grad_zeros = 0.55},
+      {.name = "bytes", .logits = {2, 65, 256}, .slow = true},
+      {.name = "bytes_masked", .logits = {2, 65, 256}, .mask_id = 0, .mask_every = 4, .zeros = 0.25,
+       .grad_zeros = 0.25,       .slow = true},
+  };
+  for (const Case& c : table) {
+    const int vocab_size = static_cast<int>(c.logits[2]);
+    const Shape tokens{c.logits[0], c.logits[1]};
+    const auto op = std::make_shared<CrossEntropyOp>(c.mask_id);
+    const CaseInput logits = Floats(c.logits, Normal(c.scale));
+    const CaseInput targets = Ids(tokens, Tokens(vocab_size, c.mask_every));
+    cases.push_back({.name = std::string("cross_entropy/") + c.name,
+                     .make = Makes<CrossEntropyOp>(c.mask_id),
+                     .inputs = {logits, targets},
+                     .differentiable = {0},
+                     .bound = {16.0, ErrorScale::kLargest,
+                               "log of a sum of V exponentials, then a mean over the tokens"},
+                     .outputs = {{}, {.zeros = c.zeros}},
+                     .slow = c.slow});
+    cases.push_back({.name = std::string("cross_entropy_grad/") + c.name,
+                     .make = Makes<CrossEntropyGradOp>(c.mask_id),
+                     .inputs = {logits, targets, Floats(tokens, ForwardOutput(op, 2, 1)),
+                                Floats({1}, Numbers({0.75}))},
+                     // exp turns an absolute error of the exponent into a relative one.
+                     .bound = {8.0 * (1 + c.scale), ErrorScale::kLargest,
+                               "one exponential of a number of the size of the logits"},
+                     .outputs = {{.zeros = c.grad_zeros}},
+                     .slow = c.slow});
+  }
+  cases.push_back({.name = "cross_entropy/all_masked",
+                   .make = Makes<CrossEntropyOp>(0),
+                   .inputs = {Floats({2, 3, 5}), Ids({2, 3}, Numbers({0}))},
+                   .differentiable = {0},
+                   .exact = true,
+                   .outputs = {{.zeros = 1.0}, {.zeros = 1.0}}});
+  cases.push_back({.name = "cross_entropy_grad/all_masked",
+                   .make = Makes<CrossEntropyGradOp>(0),
+                   .inputs = {Floats({2, 3, 5}), Ids({2, 3}, Numbers({0})),
+                              Floats({2, 3}, Numbers({0})), Floats({1}, Numbers({1}))},
+                   .exact = true,
+                   .outputs = {{.zeros = 1.0}}});
+}
+
+}  // namespace
+
+void AddRowCases(std::vector<OpCase>& cases) {
+  AddLayerNorm(cases);
+  AddEmbedding(cases);
+  AddCrossEntropy(cases);
+}
+
+}  // namespace hourglass::testing
