@@ -1,5 +1,7 @@
 #include "hourglass/backends/onednn/attention_rows.h"
 
+#include <hwy/cache_control.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -38,6 +40,12 @@ HWY_INLINE FloatVec Exp2(FloatVec x) {
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
 }
 
+// Rows of one head lie kilobytes apart, where the machine does not fetch ahead by itself.
+constexpr int64_t kRowsAhead = 16;
+HWY_INLINE void FetchRow(const float* row, int64_t width) {
+  for (int64_t i = 0; i < width; i += 16) hwy::Prefetch(row + i);
+}
+
 // Transposes 4 x 4 at a time; 4 lanes on every instruction set.
 HWY_INLINE void Transpose4(const float* src, int64_t src_stride, float* dst) {
   const hn::FixedTag<float, 4> d;
@@ -61,6 +69,7 @@ HWY_INLINE void TransposeIntoPanel(const float* src, int64_t src_stride, int64_t
                                    int64_t width, float* panel) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
+    for (int64_t t = r; t < r + 4; ++t) FetchRow(src + (t + kRowsAhead) * src_stride, width);
     int64_t i = 0;
     for (; i + 4 <= width; i += 4) {
       Transpose4(src + r * src_stride + i, src_stride, panel + i * kPanelColumns + r);
@@ -95,6 +104,7 @@ void PackRowsImpl(const float* src, int64_t src_stride, int64_t rows, int64_t wi
   const FloatTag d;
   const FloatVec factor_v = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r, src += src_stride, dst += padded) {
+    FetchRow(src + kRowsAhead * src_stride, width);
     ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
       FloatVec x = vector.Load(d, src + i);
       if (bias != nullptr) x = hn::Add(x, vector.Load(d, bias + i));
@@ -109,6 +119,7 @@ void UnpackRowsImpl(const float* src, const float* other, int64_t src_stride, in
   const FloatTag d;
   const FloatVec factor_v = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r) {
+    FetchRow(dst + (r + kRowsAhead) * dst_stride, width);
     ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
       FloatVec x = vector.Load(d, src + r * src_stride + i);
       if (other != nullptr) x = hn::Add(x, vector.Load(d, other + r * src_stride + i));
