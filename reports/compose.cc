@@ -52,8 +52,7 @@ std::string Subtitle(const Analysis& analysis) {
       first = std::min(first, run.started_at);
       last = std::max(last, run.ended_at.empty() ? run.started_at : run.ended_at);
     }
-    text +=
-        " · " + CleanText(first.substr(0, 16)) + " to " + CleanText(last.substr(0, 16)) + " UTC";
+    text += " · " + Minute(first) + " to " + Minute(last) + " UTC";
   }
   return text;
 }
@@ -62,12 +61,16 @@ std::string Subtitle(const Analysis& analysis) {
 
 // What the figure shows, in a sentence computed from its last points.
 std::string CurveFinding(const Analysis& analysis, const std::string& against) {
-  std::string text = MetricName(analysis) + " bits per " + analysis.unit + " against " + against +
-                     "; at the end of its budget";
+  std::string text = MetricName(analysis) + " bits per " + analysis.unit + " against " + against;
+  int64_t last_step = 0;
+  for (const Curve& curve : analysis.curves) {
+    last_step = std::max(last_step, curve.points.back().step);
+  }
   for (size_t i = 0; i < analysis.curves.size(); ++i) {
-    const Curve& curve = analysis.curves[i];
-    text += (i == 0 ? " " : ", ") + FullName(*curve.group) + " stands at " +
-            Fixed(curve.points.back().mean, 3);
+    const CurvePoint& end = analysis.curves[i].points.back();
+    text += (i == 0 ? ": " : ", ") + FullName(*analysis.curves[i].group);
+    text += end.step < last_step ? " stops after " + Grouped(end.step) + " steps at " : " ends at ";
+    text += Fixed(end.mean, 3);
   }
   text += ". Lines are means over the seeds, bands reach from the best to the worst seed.";
   if (analysis.curve_window > 1) {
@@ -179,7 +182,7 @@ absl::Status AddDifferenceFigure(const Analysis& analysis, Section& section) {
   }
   if (chart.rows.empty()) return absl::OkStatus();
   Figure figure;
-  figure.id = chart.id = "differences";
+  figure.id = chart.id = "seed-differences";
   figure.title = chart.title = "Differences from vanilla, seed by seed";
   figure.caption =
       "Difference in validation bits per " + analysis.unit +

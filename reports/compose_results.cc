@@ -160,18 +160,27 @@ Table ComputeTable(const Analysis& analysis) {
   return table;
 }
 
+std::string OutcomeCell(const Comparison& comparison) {
+  if (!comparison.equal_compute) {
+    return "not judged: compute " + Signed(comparison.compute_mismatch * 100, 1) + " %";
+  }
+  const int64_t lost = comparison.lost_candidate + comparison.lost_reference;
+  return OutcomeLabel(comparison.outcome) +
+         (lost > 0 ? ": " + Count(lost, "run", "runs") + " lost" : "");
+}
+
 Table DifferenceTable(const Analysis& analysis) {
   Table table;
   table.id = "difference-table";
   table.caption = "Paired differences from the vanilla model of equal compute, seed by seed";
   table.columns = {{"Model", "", false},
-                   {"Reference", "", false},
+                   {"Reference", "", false, true},
                    {"Seed", "", true},
                    {"Reference", "bits/" + analysis.unit, true},
                    {"Model", "bits/" + analysis.unit, true},
                    {"Difference", "bits/" + analysis.unit, true},
                    {"95 % interval", "bits/" + analysis.unit, true},
-                   {"Outcome", "", false}};
+                   {"Outcome", "", false, true}};
   for (const Comparison& comparison : analysis.comparisons) {
     const std::string candidate = FullName(*comparison.candidate);
     const std::string reference = FullName(*comparison.reference);
@@ -186,12 +195,8 @@ Table DifferenceTable(const Analysis& analysis) {
     const std::string interval = paired.low
                                      ? Signed(*paired.low, 4) + " to " + Signed(*paired.high, 4)
                                      : "none from one seed";
-    const std::string outcome =
-        comparison.equal_compute
-            ? OutcomeLabel(comparison.outcome)
-            : "not judged: compute " + Signed(comparison.compute_mismatch * 100, 1) + " %";
     table.rows.push_back({{candidate, reference, "mean of " + std::to_string(paired.n), "", "",
-                           Signed(paired.mean, 4), interval, outcome},
+                           Signed(paired.mean, 4), interval, OutcomeCell(comparison)},
                           true});
   }
   table.note =
@@ -233,7 +238,7 @@ Section RunsSection(const Analysis& analysis) {
                    {"Status", "", false},
                    {"Validation", "bits/" + analysis.unit, true},
                    {"Training speed", analysis.unit + "s/s", true},
-                   {"Started", "UTC", false},
+                   {"Started", "UTC", false, true},
                    {"Remarks", "", false}};
   for (const Group& group : analysis.groups) {
     for (const results::RunRecord* run : group.runs) {
@@ -256,7 +261,7 @@ Section RunsSection(const Analysis& analysis) {
                              std::to_string(run->attempt), status,
                              Fixed(value(results::kValidBitsPerByte, "last"), 4),
                              GroupedRounded(value(results::kTrainBytesPerSecond, "median")),
-                             run->started_at.substr(0, 19), remarks}});
+                             Minute(run->started_at), remarks}});
     }
   }
   section.blocks.push_back(std::move(table));

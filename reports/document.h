@@ -13,6 +13,7 @@ struct Column {
   std::string title;
   std::string unit;      // empty: none
   bool numeric = false;  // right-aligned, tabular digits
+  bool nowrap = false;   // short words that belong together
 };
 
 struct TableRow {

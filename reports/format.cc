@@ -97,6 +97,12 @@ std::string Count(int64_t n, std::string_view singular, std::string_view plural)
   return Grouped(n) + " " + std::string(n == 1 ? singular : plural);
 }
 
+std::string Minute(std::string_view time) {
+  std::string text = CleanText(time.substr(0, 16));
+  if (text.size() == 16 && text[10] == 'T') text[10] = ' ';
+  return text;
+}
+
 std::string CleanText(std::string_view text) {
   std::string clean;
   while (!text.empty()) {

@@ -32,6 +32,9 @@ Scale ScaleFor(double largest);
 // "3 runs", "1 run".
 std::string Count(int64_t n, std::string_view singular, std::string_view plural);
 
+// "2021-10-26 12:00" of an ISO-8601 time.
+std::string Minute(std::string_view time);
+
 std::string EscapeHtml(std::string_view text);
 // For running text and table cells: characters that Markdown or HTML would read are escaped, line
 // ends become spaces.

@@ -4,7 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <map>
+#include <cstdio>
+#include <regex>
 #include <string_view>
 #include <utility>
 
@@ -116,12 +117,9 @@ std::string Body(std::string svg) {
   svg = svg.substr(begin, end - begin);
   Remove(svg, "<title>", "</title>");
   Remove(svg, "<filter", "</filter>");
-  // Groups without content: half of gnuplot's output.
-  Remove(svg,
-         "<g fill=\"none\" color=\"black\" stroke=\"currentColor\" stroke-width=\"1.00\" "
-         "stroke-linecap=\"butt\" stroke-linejoin=\"miter\">\n</g",
-         ">\n");
-  // Several charts may share one page, ids may not.
+  // Groups without content are a good part of gnuplot's output; emptied parents follow.
+  static const std::regex empty_group("<g [^>]*>\\s*</g>\\s*");
+  for (int depth = 0; depth < 3; ++depth) svg = std::regex_replace(svg, empty_group, "");
   return svg;
 }
 
@@ -220,6 +218,22 @@ struct Range {
   }
 };
 
+// 1, 2, 5, 10, ... within the range: gnuplot labels whole decades only.
+std::string LogTics(double low, double high) {
+  std::string tics;
+  for (int decade = static_cast<int>(std::floor(std::log10(low))); decade <= std::log10(high);
+       ++decade) {
+    for (const double digit : {1.0, 2.0, 5.0}) {
+      const double tic = digit * std::pow(10, decade);
+      if (tic < low * 0.97 || tic > high * 1.03) continue;
+      absl::StrAppend(&tics, tics.empty() ? "" : ", ", "'",
+                      tic >= 1 ? Grouped(std::llround(tic)) : Fixed(tic, -decade), "' ",
+                      Number(tic));
+    }
+  }
+  return tics;
+}
+
 }  // namespace
 
 absl::StatusOr<Svg> DrawLines(const LineChart& chart) {
@@ -236,7 +250,9 @@ absl::StatusOr<Svg> DrawLines(const LineChart& chart) {
                   kInk.first, "'\n", "set xlabel '", chart.x_label, "' textcolor rgb '", kInk.first,
                   "'\n", "set ylabel '", chart.y_label, "' textcolor rgb '", kInk.first, "'\n",
                   "set tics scale 0.6\nset format y '%.2f'\n");
-  if (CanBeLogarithmic(chart) && x.high > 4 * x.low) absl::StrAppend(&script, "set logscale x\n");
+  if (CanBeLogarithmic(chart) && x.high > 4 * x.low) {
+    absl::StrAppend(&script, "set logscale x\nset xtics (", LogTics(x.low, x.high), ")\n");
+  }
   absl::StrAppend(&script, "set xrange [", Number(x.low * 0.97), ":", Number(x.high * 1.03), "]\n");
   AppendLineData(chart, script);
   absl::StrAppend(&script, LinePlots(chart, names));

@@ -44,7 +44,12 @@ bool IsHash(const std::string& cell) {
 std::string CellClass(const Column& column, const std::string& cell) {
   if (column.numeric) return " class=\"num\"";
   if (IsHash(cell)) return " class=\"hash\"";
+  if (column.nowrap) return " class=\"whole\"";
   return cell.size() > 40 ? " class=\"long\"" : "";
+}
+
+std::string HeadClass(const std::string& cell) {
+  return IsHash(cell) ? " class=\"hash whole\"" : " class=\"name\"";
 }
 
 // A fence no line of the text can close.
@@ -122,6 +127,7 @@ class Filler {
     dictionary.SetFilename(form_ == Form::kHtml ? kTableHtml : kTableMarkdown);
     Set(dictionary, "ID", table.id);
     Set(dictionary, "CAPTION", table.caption);
+    dictionary.SetValue("TABLE_CLASS", table.columns.size() == 2 ? " class=\"facts\"" : "");
     Texts(dictionary, "MARK", document_.marks);
     if (!table.note.empty()) Texts(dictionary, "NOTE", {table.note});
     for (const Column& column : table.columns) {
@@ -143,8 +149,7 @@ class Filler {
                                    : Escape(row.cells[i]);
       if (i == 0) {
         dictionary.SetValue("HEAD", text);
-        dictionary.SetValue("HEAD_CLASS",
-                            IsHash(row.cells[0]) ? " class=\"hash\"" : " class=\"name\"");
+        dictionary.SetValue("HEAD_CLASS", HeadClass(row.cells[0]));
         continue;
       }
       TemplateDictionary& cell = *dictionary.AddSectionDictionary("CELL");

@@ -29,6 +29,13 @@ std::string Basis(const PairedDifference& paired) {
   return "mean of " + std::to_string(paired.n) + " paired seeds, 95 % interval " + Interval(paired);
 }
 
+// "0.25", "0.0625": powers of two, as short as they are.
+std::string Probability(double p) {
+  std::string text = Fixed(p, 4);
+  while (text.back() == '0') text.pop_back();
+  return text;
+}
+
 // What one comparison says, without the leading word.
 std::string Clause(const Comparison& comparison, const Analysis& analysis) {
   const std::string candidate = FullName(*comparison.candidate);
@@ -117,15 +124,17 @@ const Comparison* NearestInCompute(const Analysis& analysis) {
 // Why nothing can be compared.
 std::string NothingToCompare(const Analysis& analysis) {
   if (analysis.runs.empty()) return "nothing has been run";
-  bool any_ok = false, any_vanilla = false, any_other = false;
+  bool any_ok = false, any_bits = false, any_vanilla = false, any_other = false;
   for (const Group& group : analysis.groups) {
     any_ok |= !group.by_replica.empty();
+    any_bits |= !group.bits.empty();
     (group.is_vanilla() ? any_vanilla : any_other) = true;
   }
   if (!any_ok) {
     return "none of " + Count(static_cast<int64_t>(analysis.runs.size()), "run", "runs") +
            " ended ok (" + StatusCounts(analysis) + ")";
   }
+  if (!any_bits) return "no run stored its validation bits per " + analysis.unit;
   if (!any_vanilla) return "there is no vanilla model to compare with";
   if (!any_other) return "there are only vanilla models, nothing to compare with them";
   const Comparison* nearest = NearestInCompute(analysis);
@@ -160,16 +169,16 @@ std::string CountsByOutcome(const std::vector<const Comparison*>& judged) {
 // Up to three comparisons are told one by one, more are counted.
 std::string Sentence(const std::vector<const Comparison*>& judged, const Analysis& analysis,
                      bool unanimous) {
-  const std::string at = "at equal training compute ";
   if (judged.size() > 3) {
     return "Of " + std::to_string(judged.size()) +
            " models matched with vanilla in training compute: " + CountsByOutcome(judged) + ".";
   }
   std::string text =
-      std::string(unanimous ? FaceOf(judged.front()->outcome).word : kMixed.word) + ": " + at;
+      unanimous ? std::string(FaceOf(judged.front()->outcome).word) + ": at equal training compute "
+                : std::string(kMixed.word) + " at equal training compute – ";
   for (size_t i = 0; i < judged.size(); ++i) {
     if (i > 0) text += "; ";
-    if (!unanimous) text += OutcomeWord(judged[i]->outcome) + ", ";
+    if (!unanimous) text += OutcomeWord(judged[i]->outcome) + ": ";
     text += Clause(*judged[i], analysis);
   }
   return text + ".";
@@ -223,7 +232,7 @@ std::string PowerNote(const std::vector<const Comparison*>& judged, const Analys
   if (widest->smallest_sign_flip_p > 0.05) {
     text += " It assumes that differences scatter normally; an exact sign test on " +
             std::to_string(widest->n) +
-            " pairs cannot go below p = " + Significant(widest->smallest_sign_flip_p) +
+            " pairs cannot go below p = " + Probability(widest->smallest_sign_flip_p) +
             ", so more seeds are needed for proof.";
   }
   if (judged.size() > 1) text += " Each interval stands alone, uncorrected for their number.";

@@ -157,12 +157,12 @@ struct Outcome {
 
 // One measured value. (run, metric, step) is unique.
 struct Sample {
-  std::string_view metric;       // a name of metrics.h
-  int64_t step = 0;              // 1 = after the first optimizer update; 0 = before it
-  double value = 0;              // NaN and infinities are kept bit for bit
-  std::optional<int64_t> flops;  // needed training FLOPs spent up to and including this step
-  std::optional<int64_t>
-      wall_ns;  // training time up to and including this step; evaluation excluded
+  std::string_view metric;  // a name of metrics.h
+  int64_t step = 0;         // 1 = after the first optimizer update; 0 = before it
+  double value = 0;         // NaN and infinities are kept bit for bit
+  // Needed training FLOPs, and training time without evaluation, up to and including this step.
+  std::optional<int64_t> flops = std::nullopt;
+  std::optional<int64_t> wall_ns = std::nullopt;
 };
 
 // One number that stands for a run. EndRun writes `last`, `best`, `mean` and `median` of every
@@ -171,8 +171,8 @@ struct Summary {
   std::string_view metric;
   std::string agg = "final";
   double value = 0;
-  std::optional<double> ci_lo;
-  std::optional<double> ci_hi;
+  std::optional<double> ci_lo = std::nullopt;
+  std::optional<double> ci_hi = std::nullopt;
   int64_t n = 1;
 };
 

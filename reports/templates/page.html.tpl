@@ -26,17 +26,14 @@
 </header>
 <main id="main">
 <section class="verdict {{OUTCOME}}" aria-labelledby="verdict-title">
-<h2 id="verdict-title" class="badge"><span aria-hidden="true">{{SYMBOL}}</span> {{WORD}}</h2>
+<h2 id="verdict-title" class="badge"><span aria-hidden="true">{{SYMBOL}}</span> Verdict</h2>
 <p class="sentence">{{VERDICT}}</p>
 {{#HAS_HIGHLIGHTS}}
-<dl class="highlights">
+<ul class="highlights">
 {{#HIGHLIGHT}}
-<div>
-<dt>{{LABEL}}</dt>
-<dd><span class="value">{{VALUE}}</span> <span class="detail">{{DETAIL}}</span></dd>
-</div>
+<li><span class="label">{{LABEL}}</span> <span class="value">{{VALUE}}</span> <span class="detail">{{DETAIL}}</span></li>
 {{/HIGHLIGHT}}
-</dl>
+</ul>
 {{/HAS_HIGHLIGHTS}}
 {{#HAS_NOTES}}
 <ul class="notes">

@@ -1,6 +1,6 @@
 <div class="scroll" role="region" aria-labelledby="{{ID}}-caption" tabindex="0">
-<table id="{{ID}}">
-<caption id="{{ID}}-caption">{{CAPTION}}{{#MARK}} <span class="mark">{{TEXT}}</span>{{/MARK}}</caption>
+<table id="{{ID}}"{{TABLE_CLASS}}>
+<caption id="{{ID}}-caption"><span class="caption">{{CAPTION}}{{#MARK}} <span class="mark">{{TEXT}}</span>{{/MARK}}</span></caption>
 <thead>
 <tr>{{#COLUMN}}<th scope="col"{{CLASS}}>{{TITLE}}{{#UNIT}} <span class="unit">{{TEXT}}</span>{{/UNIT}}</th>{{/COLUMN}}</tr>
 </thead>
