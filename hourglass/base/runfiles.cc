@@ -70,8 +70,8 @@ absl::StatusOr<std::string> FindRunfile(std::string_view path) {
   }
   tried.push_back("./" + std::string(path));
   if (Exists(tried.back())) return tried.back();
-  return absl::NotFoundError(absl::StrCat("cannot find ", std::string(path), "; looked at ",
-                                          absl::StrJoin(tried, ", ")));
+  return absl::NotFoundError(
+      absl::StrCat("cannot find ", std::string(path), "; looked at ", absl::StrJoin(tried, ", ")));
 }
 
 }  // namespace hourglass

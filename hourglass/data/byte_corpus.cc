@@ -18,8 +18,10 @@ namespace {
 constexpr RandomSite kSite = MakeRandomSite("data.byte_windows");
 
 constexpr char kWikipediaLicence[] =
-    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as contained "
-    "in enwik8 (Matt Mahoney, Large Text Compression Benchmark); GNU Free Documentation License and "
+    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as "
+    "contained "
+    "in enwik8 (Matt Mahoney, Large Text Compression Benchmark); GNU Free Documentation License "
+    "and "
     "Creative Commons Attribution-ShareAlike.";
 
 const CorpusIdentity* FindKnown(std::string_view name) {
@@ -38,7 +40,7 @@ std::string KnownNames() {
 CorpusIdentity UnknownIdentity(std::string name, int64_t bytes, std::string sha256) {
   const int64_t train = bytes / 100 * 90 + bytes % 100 * 90 / 100;
   const int64_t valid = bytes / 100 * 5 + bytes % 100 * 5 / 100;
-  return {std::move(name), bytes,          std::move(sha256), {0, train}, {train, train + valid},
+  return {std::move(name),        bytes,    std::move(sha256), {0, train}, {train, train + valid},
           {train + valid, bytes}, "unknown"};
 }
 
@@ -67,9 +69,12 @@ absl::Status ExpectIdentity(const std::string& path, const CorpusIdentity& got,
 
 std::string_view Name(Split split) {
   switch (split) {
-    case Split::kTrain: return "train";
-    case Split::kValid: return "valid";
-    case Split::kTest: return "test";
+    case Split::kTrain:
+      return "train";
+    case Split::kValid:
+      return "valid";
+    case Split::kTest:
+      return "test";
   }
   return "?";
 }
@@ -84,10 +89,20 @@ absl::StatusOr<Split> ParseSplit(std::string_view name) {
 
 std::span<const CorpusIdentity> KnownCorpora() {
   static const std::vector<CorpusIdentity>* const known = new std::vector<CorpusIdentity>{
-      {"enwik8", 100000000, "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
-       {0, 90000000}, {90000000, 95000000}, {95000000, 100000000}, kWikipediaLicence},
-      {"enwik8-3500k", 3500000, "d066168e0ccb46603750e70253e574036735425be4521eddcc17cfa38b210347",
-       {0, 3150000}, {3150000, 3325000}, {3325000, 3500000}, kWikipediaLicence},
+      {"enwik8",
+       100000000,
+       "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
+       {0, 90000000},
+       {90000000, 95000000},
+       {95000000, 100000000},
+       kWikipediaLicence},
+      {"enwik8-3500k",
+       3500000,
+       "d066168e0ccb46603750e70253e574036735425be4521eddcc17cfa38b210347",
+       {0, 3150000},
+       {3150000, 3325000},
+       {3325000, 3500000},
+       kWikipediaLicence},
   };
   return *known;
 }
@@ -102,8 +117,9 @@ absl::StatusOr<std::shared_ptr<const ByteCorpus>> ByteCorpus::Open(const std::st
   absl::StatusOr<std::string> bytes = ReadFile(path);
   if (absl::IsNotFound(bytes.status())) {
     return absl::NotFoundError(absl::StrCat(
-        path, ": no such data file; give the path of a file of bytes, or leave it out to use the "
-              "enwik8 excerpt that comes with the project"));
+        path,
+        ": no such data file; give the path of a file of bytes, or leave it out to use the "
+        "enwik8 excerpt that comes with the project"));
   }
   HG_RETURN_IF_ERROR(bytes.status());
   HG_ASSIGN_OR_RETURN(
@@ -122,9 +138,12 @@ absl::StatusOr<std::shared_ptr<const ByteCorpus>> ByteCorpus::FromBytes(std::str
 
 ByteRange ByteCorpus::Range(Split split) const {
   switch (split) {
-    case Split::kTrain: return identity_.train;
-    case Split::kValid: return identity_.valid;
-    case Split::kTest: return identity_.test;
+    case Split::kTrain:
+      return identity_.train;
+    case Split::kValid:
+      return identity_.valid;
+    case Split::kTest:
+      return identity_.test;
   }
   return {};
 }
@@ -153,16 +172,17 @@ int64_t ByteWindows::Start(uint64_t seed, int64_t sequence, int64_t length) cons
   const uint64_t places = static_cast<uint64_t>((range_.size() - length) / stride_ + 1);
   // Upper half of a 64 by 64 bit product: uniform over the places up to 2^-64 each.
   const uint64_t draw = (static_cast<uint64_t>(quad[0]) << 32) | quad[1];
-  const uint64_t place = static_cast<uint64_t>((static_cast<unsigned __int128>(draw) * places) >> 64);
+  const uint64_t place =
+      static_cast<uint64_t>((static_cast<unsigned __int128>(draw) * places) >> 64);
   return range_.begin + stride_ * static_cast<int64_t>(place);
 }
 
-absl::Status ByteWindows::Fill(uint64_t seed, int64_t first_sequence, int64_t count,
-                               int64_t length, int32_t* tokens) const {
+absl::Status ByteWindows::Fill(uint64_t seed, int64_t first_sequence, int64_t count, int64_t length,
+                               int32_t* tokens) const {
   if (length < 1 || length > range_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(corpus_->identity().name, ": windows of ", length,
-                     " bytes do not fit into a range of ", range_.size(), " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(corpus_->identity().name, ": windows of ",
+                                                   length, " bytes do not fit into a range of ",
+                                                   range_.size(), " bytes"));
   }
   for (int64_t s = 0; s < count; ++s) {
     const int64_t start = Start(seed, first_sequence + s, length);

@@ -21,16 +21,16 @@ struct ByteRange {
 };
 
 enum class Split : uint8_t { kTrain, kValid, kTest };
-std::string_view Name(Split split);                          // "train", "valid", "test"
-absl::StatusOr<Split> ParseSplit(std::string_view name);     // InvalidArgument lists the names
+std::string_view Name(Split split);                       // "train", "valid", "test"
+absl::StatusOr<Split> ParseSplit(std::string_view name);  // InvalidArgument lists the names
 
 // What identifies a corpus: for the dataset row of the results database.
 struct CorpusIdentity {
-  std::string name;      // "enwik8", "enwik8-3500k", else the name of the file
+  std::string name;  // "enwik8", "enwik8-3500k", else the name of the file
   int64_t bytes = 0;
-  std::string sha256;    // of the whole file, lower-case hexadecimal
+  std::string sha256;  // of the whole file, lower-case hexadecimal
   ByteRange train, valid, test;
-  std::string licence;   // attribution of the known ones, "unknown" for any other file
+  std::string licence;  // attribution of the known ones, "unknown" for any other file
 };
 
 // The corpora whose size and checksum are known: "enwik8" (100,000,000 bytes, split 90/5/5 MB) and

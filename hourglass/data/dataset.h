@@ -20,7 +20,8 @@ class Dataset {
                             int32_t* tokens) const = 0;
 };
 
-// Tokens drawn uniformly from 1 .. vocab_size - 1: for speed measurements and tests, learns nothing.
+// Tokens drawn uniformly from 1 .. vocab_size - 1: for speed measurements and tests, learns
+// nothing.
 class RandomTokens : public Dataset {
  public:
   explicit RandomTokens(int64_t vocab_size) : vocab_size_(vocab_size) {}

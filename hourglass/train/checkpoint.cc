@@ -22,8 +22,8 @@ const Family kMomentFamilies[] = {{"adam_m.", "adam_m/"}, {"adam_v.", "adam_v/"}
 
 std::vector<Family> Families(bool optimizer) {
   std::vector<Family> families{kParameterFamily};
-  if (optimizer) families.insert(families.end(), std::begin(kMomentFamilies),
-                                 std::end(kMomentFamilies));
+  if (optimizer)
+    families.insert(families.end(), std::begin(kMomentFamilies), std::end(kMomentFamilies));
   return families;
 }
 
@@ -76,9 +76,12 @@ absl::Status FillState(State& state, const ParameterTable& parameters, const Saf
 
 FileDType FileDTypeOf(DType dtype) {
   switch (dtype) {
-    case DType::kF64: return FileDType::kF64;
-    case DType::kBF16: return FileDType::kBF16;
-    default: return FileDType::kF32;
+    case DType::kF64:
+      return FileDType::kF64;
+    case DType::kBF16:
+      return FileDType::kBF16;
+    default:
+      return FileDType::kF32;
   }
 }
 
@@ -143,9 +146,8 @@ absl::Status InitialiseParameters(State& state, const ParameterTable& parameters
   return absl::OkStatus();
 }
 
-absl::Status LoadParameters(State& state, const ParameterTable& parameters,
-                            const Safetensors& file, const std::string& prefix,
-                            const std::string& state_prefix) {
+absl::Status LoadParameters(State& state, const ParameterTable& parameters, const Safetensors& file,
+                            const std::string& prefix, const std::string& state_prefix) {
   HG_RETURN_IF_ERROR(CheckTensors(parameters, file, prefix));
   return FillState(state, parameters, file, prefix, state_prefix);
 }
@@ -166,9 +168,9 @@ absl::Status WriteTensor(State& state, const ParameterTable& parameters,
                          const std::string& state_prefix) {
   HG_ASSIGN_OR_RETURN(const FoundPart found, FindPart(parameters, canonical_name));
   if (static_cast<int64_t>(values.size()) != found.part->shape.Elements()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("parameter '", std::string(canonical_name), "' is ",
-                     found.part->shape.ToString(), ", got ", values.size(), " values"));
+    return absl::InvalidArgumentError(absl::StrCat("parameter '", std::string(canonical_name),
+                                                   "' is ", found.part->shape.ToString(), ", got ",
+                                                   values.size(), " values"));
   }
   const std::string name = state_prefix + found.parameter->name;
   HG_ASSIGN_OR_RETURN(std::vector<double> stored, ReadState(state, name));
@@ -216,8 +218,7 @@ absl::StatusOr<CheckpointInfo> LoadCheckpoint(const std::string& path, State& st
     HG_RETURN_IF_ERROR(CheckTensors(parameters, file, family.file_prefix));
   }
   for (const Family& family : Families(optimizer)) {
-    HG_RETURN_IF_ERROR(
-        FillState(state, parameters, file, family.file_prefix, family.state_prefix));
+    HG_RETURN_IF_ERROR(FillState(state, parameters, file, family.file_prefix, family.state_prefix));
   }
   return info;
 }

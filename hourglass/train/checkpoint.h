@@ -1,6 +1,6 @@
 #pragma once
-// Parameters between a State and a file, under canonical split names (nn/parameter.h), so that a file
-// does not depend on how parameters are packed in memory.
+// Parameters between a State and a file, under canonical split names (nn/parameter.h), so that a
+// file does not depend on how parameters are packed in memory.
 
 #include <cstdint>
 #include <map>
@@ -17,16 +17,16 @@
 
 namespace hourglass {
 
-// Starting values of every parameter (A6), each a function of seed and canonical name. Moments, if the
-// State has any, become zero.
+// Starting values of every parameter (A6), each a function of seed and canonical name. Moments, if
+// the State has any, become zero.
 absl::Status InitialiseParameters(State& state, const ParameterTable& parameters, uint64_t seed);
 
 // Copies every parameter from tensors "<prefix><canonical name>" of a file into the State's tensors
-// "<state prefix><stored name>" (state prefix: "", "adam_m/", ...), whatever floating dtype either has.
-// DataLoss naming the tensor if one is missing or has another shape; the State is then undefined.
-absl::Status LoadParameters(State& state, const ParameterTable& parameters,
-                            const Safetensors& file, const std::string& prefix = "",
-                            const std::string& state_prefix = "");
+// "<state prefix><stored name>" (state prefix: "", "adam_m/", ...), whatever floating dtype either
+// has. DataLoss naming the tensor if one is missing or has another shape; the State is then
+// undefined.
+absl::Status LoadParameters(State& state, const ParameterTable& parameters, const Safetensors& file,
+                            const std::string& prefix = "", const std::string& state_prefix = "");
 
 // One part by its canonical name, row-major. State prefix "" reads the parameter, "gradient/" its
 // gradient, "adam_m/" and "adam_v/" its moments. NotFound if there is no such part.
@@ -54,9 +54,9 @@ absl::Status SaveCheckpoint(const std::string& path, const State& state,
 // Reads the description alone. DataLoss if it is not a checkpoint.
 absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const std::string& path);
 
-// Fills the State. DataLoss for a damaged file; FailedPrecondition naming the fields that differ for one
-// of another model, or saying so if moments are wanted and not there. Everything is checked before the
-// State is changed, but for read errors of the disk.
+// Fills the State. DataLoss for a damaged file; FailedPrecondition naming the fields that differ
+// for one of another model, or saying so if moments are wanted and not there. Everything is checked
+// before the State is changed, but for read errors of the disk.
 absl::StatusOr<CheckpointInfo> LoadCheckpoint(const std::string& path, State& state,
                                               const ParameterTable& parameters,
                                               const ModelConfig& model, bool optimizer);

@@ -31,8 +31,8 @@ double Evaluation::BitsPerByte() const { return NatsPerToken() / std::numbers::l
 
 absl::Status EvaluateSettings::Validate() const {
   if (length < 1 || batch < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("evaluation: length ", length, " and batch ",
-                                                   batch, " must be at least 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("evaluation: length ", length, " and batch ", batch, " must be at least 1"));
   }
   if (step < 0 || step > length) {
     return absl::InvalidArgumentError(
@@ -48,8 +48,8 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(
   HG_ASSIGN_OR_RETURN(
       Graph graph, BuildEvaluateGraph(*model, {settings.batch, settings.length, settings.dtype}));
   std::unique_ptr<Evaluator> evaluator(new Evaluator());
-  HG_ASSIGN_OR_RETURN(evaluator->program_, Program::Compile(std::move(graph), std::move(backend),
-                                                            std::move(state)));
+  HG_ASSIGN_OR_RETURN(evaluator->program_,
+                      Program::Compile(std::move(graph), std::move(backend), std::move(state)));
   evaluator->model_ = std::move(model);
   evaluator->settings_ = settings;
   if (settings.step == 0) evaluator->settings_.step = settings.length;

@@ -18,20 +18,20 @@ struct EvaluateSettings {
   // Tokens scored per window, its last ones. 0 means `length`: windows do not overlap and carry no
   // context. The paper's test protocol is length 4096, step 128 (C3).
   int64_t step = 0;
-  int64_t batch = 8;      // windows per run of the Program
+  int64_t batch = 8;  // windows per run of the Program
   DType dtype = DType::kF32;
 
   absl::Status Validate() const;
 };
 
 struct Evaluation {
-  double nats = 0.0;                  // sum over all scored tokens
-  int64_t tokens = 0;                 // scored: every token of the range once, except masked ones
-  std::vector<double> window_nats;    // sums per window, in order of position
+  double nats = 0.0;                // sum over all scored tokens
+  int64_t tokens = 0;               // scored: every token of the range once, except masked ones
+  std::vector<double> window_nats;  // sums per window, in order of position
   std::vector<int64_t> window_tokens;
 
   double NatsPerToken() const { return tokens == 0 ? 0.0 : nats / static_cast<double>(tokens); }
-  double BitsPerByte() const;         // nats per token / ln 2
+  double BitsPerByte() const;  // nats per token / ln 2
 };
 
 // Scores bytes under a model whose parameters lie in `state`; changes nothing. Deterministic.
@@ -41,10 +41,10 @@ class Evaluator {
       std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
       std::shared_ptr<State> state, const EvaluateSettings& settings);
 
-  // Scores every byte once. Window w scores bytes [w step, (w + 1) step) with up to length - step bytes
-  // before them as context; the last one may score fewer. Short windows are filled up on the right,
-  // which a causal model does not see. `progress` is called with (windows done, windows) after each
-  // batch; returning false ends with Cancelled.
+  // Scores every byte once. Window w scores bytes [w step, (w + 1) step) with up to length - step
+  // bytes before them as context; the last one may score fewer. Short windows are filled up on the
+  // right, which a causal model does not see. `progress` is called with (windows done, windows)
+  // after each batch; returning false ends with Cancelled.
   absl::StatusOr<Evaluation> Run(
       std::span<const uint8_t> bytes,
       const std::function<bool(int64_t done, int64_t total)>& progress = {});

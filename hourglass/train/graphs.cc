@@ -21,8 +21,8 @@ struct Forward {
 
 absl::Status ValidateShape(const StepShape& shape) {
   if (shape.batch >= 1 && shape.length >= 1) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("batch ", shape.batch, " and length ",
-                                                 shape.length, " must be at least 1"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("batch ", shape.batch, " and length ", shape.length, " must be at least 1"));
 }
 
 absl::StatusOr<Forward> RecordForward(Graph& graph, const LanguageModel& model,
@@ -67,8 +67,7 @@ absl::Status AppendAccumulation(Graph& graph, const Forward& forward, DType dtyp
   }
   const auto accumulate = [&](size_t i, Value gradient) {
     graph.set_scope("accumulate/" + parameters[i].name);
-    const Value total =
-        graph.State(GradientName(parameters[i].name), {parameters[i].shape, dtype});
+    const Value total = graph.State(GradientName(parameters[i].name), {parameters[i].shape, dtype});
     graph.Add1(std::make_shared<AccumulateOp>(), {total, gradient, overwrite});
   };
   HG_ASSIGN_OR_RETURN(const std::vector<std::optional<Value>> gradients,
@@ -158,8 +157,7 @@ absl::StatusOr<Graph> BuildUpdateGraph(const StateSpec& state, const AdamSetting
   HG_ASSIGN_OR_RETURN(const Value gradients, WholeArena(graph, state, kGradientArena));
   HG_ASSIGN_OR_RETURN(const Value m, WholeArena(graph, state, kAdamMArena));
   HG_ASSIGN_OR_RETURN(const Value v, WholeArena(graph, state, kAdamVArena));
-  const Value scalars =
-      graph.Input("scalars", {Shape{kAdamScalars}, graph.spec(parameters).dtype});
+  const Value scalars = graph.Input("scalars", {Shape{kAdamScalars}, graph.spec(parameters).dtype});
   const Value sum_squares = graph.Add1(std::make_shared<SumSquaresOp>(), {gradients});
   graph.MarkOutput(sum_squares, "gradient_sum_squares");
   graph.Add(std::make_shared<AdamOp>(adam.beta1, adam.beta2, adam.epsilon, adam.clip_norm),

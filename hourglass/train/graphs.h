@@ -15,8 +15,8 @@
 
 namespace hourglass {
 
-// Arenas of a training State. A parameter lies in kParameterArena under its stored name; in each other
-// arena it has a tensor "<prefix>/<stored name>" of the same shape.
+// Arenas of a training State. A parameter lies in kParameterArena under its stored name; in each
+// other arena it has a tensor "<prefix>/<stored name>" of the same shape.
 inline constexpr char kParameterArena[] = "parameters";
 inline constexpr char kGradientArena[] = "gradients";  // "gradient/<name>"
 inline constexpr char kAdamMArena[] = "adam_m";        // "adam_m/<name>"
@@ -43,12 +43,11 @@ struct RecordedStep {
 };
 
 // Inputs: tokens i32 [batch, length]; random u32 [4] (ops/dropout.h; only if the model's dropout is
-// not 0); overwrite u32 [1], 1 on the first micro-batch of a step; loss_weight [1], the share of this
-// micro-batch in the step (1 / micro-batches).
-// Outputs: loss [1], mean nats per counted token of this micro-batch plus auxiliary losses, not
-// weighted; token_nats [batch, length].
-// Effect: "gradient/<name>" becomes, or is increased by, the gradient of loss_weight * loss. Each
-// gradient is added as soon as it is complete, so it need not be kept to the end of the pass.
+// not 0); overwrite u32 [1], 1 on the first micro-batch of a step; loss_weight [1], the share of
+// this micro-batch in the step (1 / micro-batches). Outputs: loss [1], mean nats per counted token
+// of this micro-batch plus auxiliary losses, not weighted; token_nats [batch, length]. Effect:
+// "gradient/<name>" becomes, or is increased by, the gradient of loss_weight * loss. Each gradient
+// is added as soon as it is complete, so it need not be kept to the end of the pass.
 absl::StatusOr<RecordedStep> BuildAccumulateGraph(const LanguageModel& model,
                                                   const StepShape& shape);
 

@@ -45,19 +45,27 @@ absl::Status ExpectFloating(std::string_view name, const TensorSpec& spec) {
 
 void ToDoubles(std::span<const std::byte> bytes, DType dtype, std::span<double> values) {
   switch (dtype) {
-    case DType::kF64: return ToDoublesTyped<double>(bytes, values);
-    case DType::kF32: return ToDoublesTyped<float>(bytes, values);
-    case DType::kBF16: return ToDoublesTyped<BFloat16>(bytes, values);
-    default: HG_CHECK(false);
+    case DType::kF64:
+      return ToDoublesTyped<double>(bytes, values);
+    case DType::kF32:
+      return ToDoublesTyped<float>(bytes, values);
+    case DType::kBF16:
+      return ToDoublesTyped<BFloat16>(bytes, values);
+    default:
+      HG_CHECK(false);
   }
 }
 
 void FromDoubles(std::span<const double> values, DType dtype, std::span<std::byte> bytes) {
   switch (dtype) {
-    case DType::kF64: return FromDoublesTyped<double>(values, bytes);
-    case DType::kF32: return FromDoublesTyped<float>(values, bytes);
-    case DType::kBF16: return FromDoublesTyped<BFloat16>(values, bytes);
-    default: HG_CHECK(false);
+    case DType::kF64:
+      return FromDoublesTyped<double>(values, bytes);
+    case DType::kF32:
+      return FromDoublesTyped<float>(values, bytes);
+    case DType::kBF16:
+      return FromDoublesTyped<BFloat16>(values, bytes);
+    default:
+      HG_CHECK(false);
   }
 }
 

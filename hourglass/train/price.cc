@@ -18,8 +18,7 @@ absl::StatusOr<TrainingPrice> PriceTraining(const LanguageModel& model, const St
   price.backward = step.graph.CountFlops(step.forward_nodes);
   price.update = update.CountFlops();
   price.state_bytes = state.TotalBytes();
-  price.planned_bytes =
-      accumulate_plan.PeakBytes() + update_plan.PeakBytes() - price.state_bytes;
+  price.planned_bytes = accumulate_plan.PeakBytes() + update_plan.PeakBytes() - price.state_bytes;
   return price;
 }
 

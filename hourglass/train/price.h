@@ -9,16 +9,16 @@
 
 namespace hourglass {
 
-// What one micro-batch of training costs, from the recorded graph alone: nothing is compiled or run.
-// Convention flops-v1 (spec/harness.md section 3): all counts are for the whole batch of `shape`;
-// predicted tokens are batch * length.
+// What one micro-batch of training costs, from the recorded graph alone: nothing is compiled or
+// run. Convention flops-v1 (spec/harness.md section 3): all counts are for the whole batch of
+// `shape`; predicted tokens are batch * length.
 struct TrainingPrice {
   int64_t parameters = 0;
   Cost forward;
-  Cost backward;                 // gradients and their accumulation
-  Cost update;                   // once per step, not per micro-batch
-  int64_t state_bytes = 0;       // parameters, gradients, Adam moments
-  int64_t planned_bytes = 0;     // state plus all blocks of both Programs, workspaces of kernels apart
+  Cost backward;              // gradients and their accumulation
+  Cost update;                // once per step, not per micro-batch
+  int64_t state_bytes = 0;    // parameters, gradients, Adam moments
+  int64_t planned_bytes = 0;  // state plus all blocks of both Programs, workspaces of kernels apart
 
   // Training FLOPs (forward and backward, no update) of one micro-batch.
   int64_t NeededFlops() const { return forward.needed + backward.needed; }

@@ -96,8 +96,8 @@ absl::StatusOr<Safetensors> Safetensors::Open(const std::string& path) {
   uint64_t header_bytes = 0;
   HG_RETURN_IF_ERROR(result.file_->Read(0, std::as_writable_bytes(std::span(&header_bytes, 1))));
   if (header_bytes > kMaxHeaderBytes) {
-    return Damaged(path, absl::StrCat("header of ", header_bytes, " bytes is larger than the limit of ",
-                                      kMaxHeaderBytes));
+    return Damaged(path, absl::StrCat("header of ", header_bytes,
+                                      " bytes is larger than the limit of ", kMaxHeaderBytes));
   }
   if (header_bytes > static_cast<uint64_t>(size - kSizeBytes)) {
     return Damaged(path, absl::StrCat("header of ", header_bytes, " bytes in a file of ", size));
@@ -137,13 +137,27 @@ absl::StatusOr<std::vector<double>> Safetensors::ReadDoubles(const std::string& 
   HG_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadBytes(name));
   std::vector<double> values(static_cast<size_t>(tensor.shape.Elements()));
   switch (tensor.dtype) {
-    case FileDType::kF64: Convert<double>(bytes, values); break;
-    case FileDType::kF32: Convert<float>(bytes, values); break;
-    case FileDType::kBF16: Convert<BFloat16>(bytes, values); break;
-    case FileDType::kI64: Convert<int64_t>(bytes, values); break;
-    case FileDType::kI32: Convert<int32_t>(bytes, values); break;
-    case FileDType::kU32: Convert<uint32_t>(bytes, values); break;
-    case FileDType::kU8: Convert<uint8_t>(bytes, values); break;
+    case FileDType::kF64:
+      Convert<double>(bytes, values);
+      break;
+    case FileDType::kF32:
+      Convert<float>(bytes, values);
+      break;
+    case FileDType::kBF16:
+      Convert<BFloat16>(bytes, values);
+      break;
+    case FileDType::kI64:
+      Convert<int64_t>(bytes, values);
+      break;
+    case FileDType::kI32:
+      Convert<int32_t>(bytes, values);
+      break;
+    case FileDType::kU32:
+      Convert<uint32_t>(bytes, values);
+      break;
+    case FileDType::kU8:
+      Convert<uint8_t>(bytes, values);
+      break;
   }
   return values;
 }
@@ -151,8 +165,8 @@ absl::StatusOr<std::vector<double>> Safetensors::ReadDoubles(const std::string& 
 absl::StatusOr<std::vector<int32_t>> Safetensors::ReadInts(const std::string& name) const {
   HG_ASSIGN_OR_RETURN(const FileTensor tensor, Find(name));
   if (tensor.dtype != FileDType::kI32) {
-    return Damaged(path_, absl::StrCat("tensor '", name, "': is ",
-                                       std::string(Name(tensor.dtype)), ", not I32"));
+    return Damaged(path_, absl::StrCat("tensor '", name, "': is ", std::string(Name(tensor.dtype)),
+                                       ", not I32"));
   }
   std::vector<int32_t> values(static_cast<size_t>(tensor.shape.Elements()));
   HG_RETURN_IF_ERROR(file_->Read(tensor.offset, std::as_writable_bytes(std::span(values))));

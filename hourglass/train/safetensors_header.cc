@@ -73,7 +73,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool start_object(std::size_t) override {
     switch (place_) {
-      case Place::kStart: place_ = Place::kTop; return true;
+      case Place::kStart:
+        place_ = Place::kTop;
+        return true;
       case Place::kTop:
         place_ = tensor_ == kMetadataKey ? Place::kMetadata : Place::kTensor;
         has_shape_ = has_offsets_ = false;
@@ -81,7 +83,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
         seen_.clear();
         key_.clear();
         return true;
-      default: return Unexpected("an object");
+      default:
+        return Unexpected("an object");
     }
   }
 
@@ -123,8 +126,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   bool parse_error(std::size_t position, const std::string&, const Json::exception& e) override {
-    status_ = absl::DataLossError(absl::StrCat("header is not JSON (byte ", position, "): ",
-                                               std::string(e.what()).substr(0, kMaxMessage)));
+    status_ =
+        absl::DataLossError(absl::StrCat("header is not JSON (byte ", position,
+                                         "): ", std::string(e.what()).substr(0, kMaxMessage)));
     return false;
   }
 
@@ -189,9 +193,8 @@ absl::Status CheckCoverage(const std::map<std::string, FileTensor>& tensors, int
     end = tensor->offset + tensor->bytes;
   }
   if (end != data_bytes) {
-    return absl::DataLossError(
-        absl::StrCat("tensors end at byte ", end, " of the data, of which the file has ",
-                     data_bytes));
+    return absl::DataLossError(absl::StrCat("tensors end at byte ", end,
+                                            " of the data, of which the file has ", data_bytes));
   }
   return absl::OkStatus();
 }
@@ -200,13 +203,20 @@ absl::Status CheckCoverage(const std::map<std::string, FileTensor>& tensors, int
 
 std::string_view Name(FileDType dtype) {
   switch (dtype) {
-    case FileDType::kF64: return "F64";
-    case FileDType::kF32: return "F32";
-    case FileDType::kBF16: return "BF16";
-    case FileDType::kI64: return "I64";
-    case FileDType::kI32: return "I32";
-    case FileDType::kU32: return "U32";
-    case FileDType::kU8: return "U8";
+    case FileDType::kF64:
+      return "F64";
+    case FileDType::kF32:
+      return "F32";
+    case FileDType::kBF16:
+      return "BF16";
+    case FileDType::kI64:
+      return "I64";
+    case FileDType::kI32:
+      return "I32";
+    case FileDType::kU32:
+      return "U32";
+    case FileDType::kU8:
+      return "U8";
   }
   return "?";
 }
@@ -214,12 +224,16 @@ std::string_view Name(FileDType dtype) {
 size_t SizeOf(FileDType dtype) {
   switch (dtype) {
     case FileDType::kF64:
-    case FileDType::kI64: return 8;
+    case FileDType::kI64:
+      return 8;
     case FileDType::kF32:
     case FileDType::kI32:
-    case FileDType::kU32: return 4;
-    case FileDType::kBF16: return 2;
-    case FileDType::kU8: return 1;
+    case FileDType::kU32:
+      return 4;
+    case FileDType::kBF16:
+      return 2;
+    case FileDType::kU8:
+      return 1;
   }
   return 0;
 }

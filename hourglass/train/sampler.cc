@@ -31,8 +31,8 @@ absl::StatusOr<SampleResult> Sampler::Greedy(std::vector<int32_t> prompt, int64_
                                              int64_t length) {
   const int64_t vocab_size = model_->config().vocab_size;
   if (batch < 1 || static_cast<int64_t>(prompt.size()) % batch != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("sampling: a prompt of ", prompt.size(),
-                                                   " tokens for a batch of ", batch));
+    return absl::InvalidArgumentError(
+        absl::StrCat("sampling: a prompt of ", prompt.size(), " tokens for a batch of ", batch));
   }
   const int64_t start = static_cast<int64_t>(prompt.size()) / batch;
   if (length < start) {
@@ -58,7 +58,7 @@ absl::StatusOr<SampleResult> Sampler::Greedy(std::vector<int32_t> prompt, int64_
 
 absl::Status Sampler::ChooseTokens(int64_t batch, int64_t length, int64_t start, int64_t position,
                                    SampleResult& result) {
-  HG_ASSIGN_OR_RETURN(Program* program, ProgramFor(batch, position + 1, length));
+  HG_ASSIGN_OR_RETURN(Program * program, ProgramFor(batch, position + 1, length));
   HG_ASSIGN_OR_RETURN(const TensorSpec spec, program->InputSpec("tokens"));
   const int64_t width = spec.shape[1], vocab_size = model_->config().vocab_size;
   std::vector<int32_t> tokens(static_cast<size_t>(batch * width));
@@ -72,9 +72,9 @@ absl::Status Sampler::ChooseTokens(int64_t batch, int64_t length, int64_t start,
     const auto row = logits.begin() + (b * width + position) * vocab_size;
     const auto best = std::max_element(row, row + vocab_size);
     result.tokens[static_cast<size_t>(b * length + position)] = static_cast<int32_t>(best - row);
-    std::copy_n(row, vocab_size,
-                result.step_logits.begin() +
-                    (b * (length - start) + position - start) * vocab_size);
+    std::copy_n(
+        row, vocab_size,
+        result.step_logits.begin() + (b * (length - start) + position - start) * vocab_size);
   }
   return absl::OkStatus();
 }

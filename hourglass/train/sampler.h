@@ -14,22 +14,25 @@
 namespace hourglass {
 
 struct SampleResult {
-  std::vector<int32_t> tokens;      // [batch, length], prompt included
-  std::vector<double> step_logits;  // [batch, length - prompt, V], the logits each choice was made from
+  std::vector<int32_t> tokens;  // [batch, length], prompt included
+  std::vector<double>
+      step_logits;  // [batch, length - prompt, V], the logits each choice was made from
 };
 
-// Greedy sampling that runs the whole prefix again for every token: slow and plain, the reference for
-// cached samplers. Programs have a few lengths (doubling), each compiled at its first use; a causal
-// model does not see what lies right of the prefix.
+// Greedy sampling that runs the whole prefix again for every token: slow and plain, the reference
+// for cached samplers. Programs have a few lengths (doubling), each compiled at its first use; a
+// causal model does not see what lies right of the prefix.
 class Sampler {
  public:
   Sampler(std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
           std::shared_ptr<State> state, DType dtype)
-      : model_(std::move(model)), backend_(std::move(backend)), state_(std::move(state)),
+      : model_(std::move(model)),
+        backend_(std::move(backend)),
+        state_(std::move(state)),
         dtype_(dtype) {}
 
-  // prompt [batch, prompt_length], prompt_length may be 0. The first of several equal best tokens is
-  // taken. InvalidArgument for a token outside the vocabulary or length < prompt_length.
+  // prompt [batch, prompt_length], prompt_length may be 0. The first of several equal best tokens
+  // is taken. InvalidArgument for a token outside the vocabulary or length < prompt_length.
   absl::StatusOr<SampleResult> Greedy(std::vector<int32_t> prompt, int64_t batch, int64_t length);
 
  private:

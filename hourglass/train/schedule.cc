@@ -21,10 +21,14 @@ bool IsCosine(ScheduleKind kind) {
 
 std::string_view Name(ScheduleKind kind) {
   switch (kind) {
-    case ScheduleKind::kConstant: return "constant";
-    case ScheduleKind::kWarmupCosine: return "warmup_cosine";
-    case ScheduleKind::kWarmupCosineOnce: return "warmup_cosine_once";
-    case ScheduleKind::kWarmupRsqrt: return "warmup_rsqrt";
+    case ScheduleKind::kConstant:
+      return "constant";
+    case ScheduleKind::kWarmupCosine:
+      return "warmup_cosine";
+    case ScheduleKind::kWarmupCosineOnce:
+      return "warmup_cosine_once";
+    case ScheduleKind::kWarmupRsqrt:
+      return "warmup_rsqrt";
   }
   return "?";
 }
@@ -59,9 +63,8 @@ absl::Status Schedule::Validate() const {
         absl::StrCat("schedule: warmup must not be negative, is ", warmup));
   }
   if (IsCosine(kind) && cycle < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("schedule: ", std::string(Name(kind)),
-                                                   " needs a cycle of at least 1 step, not ",
-                                                   cycle));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "schedule: ", std::string(Name(kind)), " needs a cycle of at least 1 step, not ", cycle));
   }
   return absl::OkStatus();
 }

@@ -63,8 +63,8 @@ absl::Status CheckSameSettings(const std::string& path,
       return absl::DataLossError(absl::StrCat(path, ": no metadata '", key, "'"));
     }
     if (found->second == value) continue;
-    return absl::FailedPreconditionError(absl::StrCat(path, ": was trained with ", key, " = ",
-                                                      found->second, ", not ", value));
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": was trained with ", key, " = ", found->second, ", not ", value));
   }
   return absl::OkStatus();
 }
@@ -76,9 +76,8 @@ absl::Status TrainSettings::Validate() const {
   HG_RETURN_IF_ERROR(ExpectAtLeastOne("micro_batches", micro_batches));
   HG_RETURN_IF_ERROR(ExpectAtLeastOne("length", length));
   if (batch % micro_batches != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("training: batch ", batch,
-                                                   " is not divisible by micro_batches ",
-                                                   micro_batches));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "training: batch ", batch, " is not divisible by micro_batches ", micro_batches));
   }
   if (dtype != DType::kF32 && dtype != DType::kF64) {
     return absl::UnimplementedError(
@@ -88,9 +87,10 @@ absl::Status TrainSettings::Validate() const {
   return adam.Validate();
 }
 
-absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
-    std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
-    std::shared_ptr<const Dataset> data, const TrainSettings& settings) {
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(std::shared_ptr<const LanguageModel> model,
+                                                         std::shared_ptr<Backend> backend,
+                                                         std::shared_ptr<const Dataset> data,
+                                                         const TrainSettings& settings) {
   HG_RETURN_IF_ERROR(settings.Validate());
   if (data->vocab_size() > model->config().vocab_size) {
     return absl::InvalidArgumentError(
@@ -179,8 +179,7 @@ std::vector<double> Trainer::MicroBatchWeights(const int32_t* tokens) const {
   return weights;
 }
 
-absl::StatusOr<double> Trainer::RunMicroBatch(int64_t micro, const int32_t* tokens,
-                                              double weight) {
+absl::StatusOr<double> Trainer::RunMicroBatch(int64_t micro, const int32_t* tokens, double weight) {
   const int64_t rows = settings_.batch / settings_.micro_batches;
   const size_t bytes = static_cast<size_t>(rows * settings_.length) * sizeof(int32_t);
   const uint32_t overwrite = micro == 0 ? 1 : 0;
@@ -189,10 +188,10 @@ absl::StatusOr<double> Trainer::RunMicroBatch(int64_t micro, const int32_t* toke
   HG_RETURN_IF_ERROR(SetFloatInput(*accumulate_, "loss_weight", std::span(&weight, 1)));
   if (accumulate_->HasInput("random")) {
     const int64_t first_sequence = step_ * settings_.batch + micro * rows;
-    const uint32_t random[kRandomInputSize] = {
-        static_cast<uint32_t>(settings_.dropout_seed),
-        static_cast<uint32_t>(settings_.dropout_seed >> 32), static_cast<uint32_t>(step_ + 1),
-        static_cast<uint32_t>(first_sequence)};
+    const uint32_t random[kRandomInputSize] = {static_cast<uint32_t>(settings_.dropout_seed),
+                                               static_cast<uint32_t>(settings_.dropout_seed >> 32),
+                                               static_cast<uint32_t>(step_ + 1),
+                                               static_cast<uint32_t>(first_sequence)};
     HG_RETURN_IF_ERROR(accumulate_->SetInput("random", random, sizeof(random)));
   }
   HG_RETURN_IF_ERROR(accumulate_->Run());
@@ -217,6 +216,7 @@ StepCost Trainer::CostPerStep() const {
   cost.needed_flops = all.needed;
   cost.dense_flops = all.dense;
   cost.dense_trax_flops = all.dense_trax;
+  cost.recompute_flops = all.recompute;
   cost.executed_flops = accumulate_->executed_flops();
   // Profile has no entry for views.
   const std::vector<NodeProfile> profile = accumulate_->Profile();
@@ -225,8 +225,9 @@ StepCost Trainer::CostPerStep() const {
     if (accumulate_->graph().nodes()[static_cast<size_t>(n)].op->View(0)) continue;
     cost.executed_forward_flops += profile[entry++].executed_flops;
   }
-  for (int64_t* flops : {&cost.needed_flops, &cost.dense_flops, &cost.dense_trax_flops,
-                         &cost.executed_flops, &cost.executed_forward_flops}) {
+  for (int64_t* flops :
+       {&cost.needed_flops, &cost.dense_flops, &cost.dense_trax_flops, &cost.recompute_flops,
+        &cost.executed_flops, &cost.executed_forward_flops}) {
     *flops *= settings_.micro_batches;
   }
   return cost;

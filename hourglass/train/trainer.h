@@ -42,28 +42,31 @@ struct StepResult {
   bool diverged = false;       // loss or norm is not finite: nothing was changed
 };
 
-// One training step and, of that, what the paper's cost columns name. FLOPs of all micro-batches of a
-// step together, without the optimizer.
+// One training step and, of that, what the paper's cost columns name. FLOPs of all micro-batches of
+// a step together, without the optimizer.
 struct StepCost {
   int64_t needed_flops = 0;
   int64_t dense_flops = 0;
   int64_t dense_trax_flops = 0;
+  int64_t recompute_flops = 0;  // rebuilding what was not kept; executed, but not model FLOPs
   int64_t executed_flops = 0;
   int64_t executed_forward_flops = 0;  // the part of executed_flops before the backward pass
 };
 
-// A model in training on one backend. Not thread-safe. Everything is a pure function of model, data,
-// settings, backend and thread count: two trainers with equal ones make equal bits.
+// A model in training on one backend. Not thread-safe. Everything is a pure function of model,
+// data, settings, backend and thread count: two trainers with equal ones make equal bits.
 class Trainer {
  public:
-  // Compiles both Programs and initialises the parameters. All errors of settings, model and backend
-  // are found here; InvalidArgument also if the data has more tokens than the model's vocabulary.
-  static absl::StatusOr<std::unique_ptr<Trainer>> Create(
-      std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
-      std::shared_ptr<const Dataset> data, const TrainSettings& settings);
+  // Compiles both Programs and initialises the parameters. All errors of settings, model and
+  // backend are found here; InvalidArgument also if the data has more tokens than the model's
+  // vocabulary.
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(std::shared_ptr<const LanguageModel> model,
+                                                         std::shared_ptr<Backend> backend,
+                                                         std::shared_ptr<const Dataset> data,
+                                                         const TrainSettings& settings);
 
-  // One step on sequences (step - 1) * batch .. step * batch - 1 of the data. After a diverged step the
-  // parameters, moments and step count are those before it.
+  // One step on sequences (step - 1) * batch .. step * batch - 1 of the data. After a diverged step
+  // the parameters, moments and step count are those before it.
   absl::StatusOr<StepResult> Step();
   // The same on given tokens [batch, length].
   absl::StatusOr<StepResult> StepOn(const int32_t* tokens);
@@ -83,12 +86,12 @@ class Trainer {
   Program& accumulate_program() { return *accumulate_; }
   Program& update_program() { return *update_; }
 
-  // Writes parameters, moments, step, settings and `metadata` (train/checkpoint.h), replacing the file
-  // atomically.
+  // Writes parameters, moments, step, settings and `metadata` (train/checkpoint.h), replacing the
+  // file atomically.
   absl::Status Save(const std::string& path,
                     const std::map<std::string, std::string>& metadata = {}) const;
-  // Takes over a saved state, so that this trainer goes on exactly as the saved one would have. Errors
-  // as LoadCheckpoint; FailedPrecondition naming the setting if one that counts differs.
+  // Takes over a saved state, so that this trainer goes on exactly as the saved one would have.
+  // Errors as LoadCheckpoint; FailedPrecondition naming the setting if one that counts differs.
   absl::Status Restore(const std::string& path);
 
  private:

@@ -87,7 +87,7 @@ TEST(ByteCorpusTest, AnyOtherFileIsSplitByPercent) {
   const auto corpus = ByteCorpus::FromBytes("mine", std::string(1234, 'x'));
   ASSERT_TRUE(corpus.ok()) << corpus.status();
   EXPECT_EQ((*corpus)->identity().name, "mine");
-  EXPECT_EQ((*corpus)->Range(Split::kTrain), (ByteRange{0, 1110}));  // floor(1110.6)
+  EXPECT_EQ((*corpus)->Range(Split::kTrain), (ByteRange{0, 1110}));     // floor(1110.6)
   EXPECT_EQ((*corpus)->Range(Split::kValid), (ByteRange{1110, 1171}));  // floor(61.7) bytes
   EXPECT_EQ((*corpus)->Range(Split::kTest), (ByteRange{1171, 1234}));
 }
@@ -197,8 +197,7 @@ TEST_F(ByteWindowsTest, AWindowLongerThanTheRangeIsRefused) {
   const ByteWindows windows(corpus_, {900, 1000});
   std::vector<int32_t> tokens(101);
   EXPECT_TRUE(windows.Fill(1, 0, 1, 100, tokens.data()).ok());
-  EXPECT_EQ(windows.Fill(1, 0, 1, 101, tokens.data()).code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(windows.Fill(1, 0, 1, 101, tokens.data()).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace
