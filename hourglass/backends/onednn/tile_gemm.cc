@@ -27,9 +27,11 @@ constexpr int kVectorsAtOnce = 2;
 constexpr int RowsFor(int) { return 6; }
 #endif
 
-template <int kRows, int kVectors>
-HWY_NOINLINE void Tile(int64_t depth, TileFactor a, const float* HWY_RESTRICT b, int64_t b_stride,
-                       float* HWY_RESTRICT c, int64_t c_stride, bool accumulate) {
+// One block of registers. Pointers and strides come as single arguments: in registers.
+template <int kRows, int kVectors, bool kAccumulate>
+HWY_INLINE void Tile(int64_t depth, const float* HWY_RESTRICT a, int64_t a_row, int64_t a_depth,
+                     const float* HWY_RESTRICT b, int64_t b_stride, float* HWY_RESTRICT c,
+                     int64_t c_stride) {
   const Wide d;
   using V = hn::Vec<Wide>;
   V sum[kRows][kVectors];
@@ -38,62 +40,59 @@ HWY_NOINLINE void Tile(int64_t depth, TileFactor a, const float* HWY_RESTRICT b,
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
   }
-  const float* HWY_RESTRICT left = a.data;
-  const int64_t stride = a.row_stride;
   for (int64_t k = 0; k < depth; ++k) {
     V right[kVectors];
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
-      const V x = hn::Set(d, left[r * stride]);
+      const V x = hn::Set(d, a[r * a_row]);
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(x, right[v], sum[r][v]);
     }
-    left += a.depth_stride;
+    a += a_depth;
     b += b_stride;
   }
-  if (accumulate) {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
+  for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        float* to = c + r * c_stride + v * kLanes;
-        hn::StoreU(hn::Add(hn::LoadU(d, to), sum[r][v]), d, to);
-      }
+    for (int v = 0; v < kVectors; ++v) {
+      float* to = c + v * kLanes;
+      if constexpr (kAccumulate) sum[r][v] = hn::Add(hn::LoadU(d, to), sum[r][v]);
+      hn::StoreU(sum[r][v], d, to);
     }
-  } else {
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, c + r * c_stride + v * kLanes);
-    }
+    c += c_stride;
   }
 }
 
-// The rows left over at the bottom: as many as there are, down from kRows.
-template <int kRows, int kVectors>
-HWY_INLINE void LastRows(int64_t rows, int64_t depth, TileFactor a, const float* b,
-                         int64_t b_stride, float* c, int64_t c_stride, bool accumulate) {
-  if constexpr (kRows > 0) {
-    if (rows == kRows) {
-      Tile<kRows, kVectors>(depth, a, b, b_stride, c, c_stride, accumulate);
-    } else {
-      LastRows<kRows - 1, kVectors>(rows, depth, a, b, b_stride, c, c_stride, accumulate);
+// All whole groups of kRows rows, then those left over.
+template <int kRows, int kVectors, bool kAccumulate>
+HWY_NOINLINE void Rows(int64_t rows, int64_t depth, const float* a, int64_t a_row, int64_t a_depth,
+                       const float* b, int64_t b_stride, float* c, int64_t c_stride) {
+  for (; rows >= kRows; rows -= kRows) {
+    Tile<kRows, kVectors, kAccumulate>(depth, a, a_row, a_depth, b, b_stride, c, c_stride);
+    a += kRows * a_row;
+    c += kRows * c_stride;
+  }
+  if constexpr (kRows > 1) {
+    if (rows > 0) {
+      Rows<kRows - 1, kVectors, kAccumulate>(rows, depth, a, a_row, a_depth, b, b_stride, c,
+                                             c_stride);
     }
   }
 }
 
 template <int kVectors>
-void Columns(int64_t rows, int64_t depth, TileFactor a, const float* b, int64_t b_stride, float* c,
-             int64_t c_stride, bool accumulate) {
+HWY_INLINE void Columns(int64_t rows, int64_t depth, TileFactor a, const float* b,
+                        int64_t b_stride, float* c, int64_t c_stride, bool accumulate) {
   constexpr int kRows = RowsFor(kVectors);
-  for (; rows >= kRows; rows -= kRows) {
-    Tile<kRows, kVectors>(depth, a, b, b_stride, c, c_stride, accumulate);
-    a.data += kRows * a.row_stride;
-    c += kRows * c_stride;
+  if (accumulate) {
+    Rows<kRows, kVectors, true>(rows, depth, a.data, a.row_stride, a.depth_stride, b, b_stride, c,
+                                c_stride);
+  } else {
+    Rows<kRows, kVectors, false>(rows, depth, a.data, a.row_stride, a.depth_stride, b, b_stride, c,
+                                 c_stride);
   }
-  LastRows<kRows - 1, kVectors>(rows, depth, a, b, b_stride, c, c_stride, accumulate);
 }
 
 void Gemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const float* b,
@@ -115,7 +114,7 @@ void Gemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const floa
 #endif
 }
 
-int64_t Rows(int64_t columns) {
+int64_t GroupRows(int64_t columns) {
   return RowsFor(static_cast<int>(
       std::min<int64_t>(kVectorsAtOnce, columns / static_cast<int64_t>(kLanes))));
 }
@@ -130,7 +129,7 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 
 HWY_EXPORT(Gemm);
-HWY_EXPORT(Rows);
+HWY_EXPORT(GroupRows);
 HWY_EXPORT(Target);
 
 void TileGemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const float* b,
@@ -138,7 +137,7 @@ void TileGemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const 
   HWY_DYNAMIC_DISPATCH(Gemm)(rows, columns, depth, a, b, b_stride, c, c_stride, accumulate);
 }
 
-int64_t TileRows(int64_t columns) { return HWY_DYNAMIC_DISPATCH(Rows)(columns); }
+int64_t TileRows(int64_t columns) { return HWY_DYNAMIC_DISPATCH(GroupRows)(columns); }
 
 const char* TileGemmTarget() { return HWY_DYNAMIC_DISPATCH(Target)(); }
 
