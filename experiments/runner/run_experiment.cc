@@ -35,7 +35,7 @@ class Sweep {
     HG_RETURN_IF_ERROR(Prepare());
     HG_RETURN_IF_ERROR(WriteSharedRows());
     Progress progress(*options_.log, options_.progress, TotalWork());
-    WarnOf(progress);
+    Announce(progress);
     for (int64_t replica = 0; replica < spec_.replicas(); ++replica) {
       for (const CellPlan& plan : plans_) {
         HG_RETURN_IF_ERROR(RunOne(plan, replica, progress));
@@ -89,7 +89,21 @@ class Sweep {
     return absl::OkStatus();
   }
 
-  void WarnOf(Progress& progress) const {
+  // What will be compared, at which cost, and what makes it weaker.
+  void Announce(Progress& progress) const {
+    progress.Line(absl::StrFormat("%s: %d models x %d seeds, %d steps of %d x %d bytes",
+                                  spec_.name(), plans_.size(), spec_.replicas(),
+                                  spec_.training().steps(), spec_.training().batch(),
+                                  spec_.training().length()));
+    for (const CellPlan& plan : plans_) {
+      std::string line = absl::StrFormat("  %-24s %9d parameters, %.4f needed training MFLOP/byte",
+                                         plan.cell.label(), plan.parameters,
+                                         1e-6 * plan.PerByte(plan.training.needed));
+      if (plan.mismatch) {
+        absl::StrAppendFormat(&line, ", mismatch %+.2f %%", 100 * *plan.mismatch);
+      }
+      progress.Line(line);
+    }
     if (environment_.source.dirty) {
       progress.Line(
           "warning: dirty work tree, the program was built from files that are not in a commit");

@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <exception>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "experiments/cli/command.h"
+
+namespace hourglass {
+namespace {
+
+constexpr char kFooter[] =
+    R"(Examples:
+  hourglass list                                     what can be run
+  hourglass plan enwik8/table1                       parameters, FLOPs and memory, without running
+  hourglass run quickstart                           train, evaluate, store
+  hourglass report quickstart                        the page about it
+  hourglass bench --hierarchy "2@1 8@3 2@1"          how fast a model trains on this machine
+  hourglass VERB --help                              flags and examples of a verb
+
+Exit codes: 0 ok, 18 a run diverged, 19 check out of tolerance, 64 usage, 65 bad data, 66 file or
+data set missing, 69 not available here, 70 internal error, 74 I/O error, 75 try again, 78 bad
+configuration, 130 interrupted.)";
+
+std::vector<std::string> VerbNames(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
+  return names;
+}
+
+// CLI11 would call an unknown verb an unexpected argument.
+bool IsUnknownVerb(const CLI::App& app, const std::vector<std::string>& args) {
+  if (args.empty() || args[0].empty() || args[0][0] == '-') return false;
+  const std::vector<std::string> names = VerbNames(app);
+  return std::find(names.begin(), names.end(), args[0]) == names.end();
+}
+
+int PrintError(const CliContext& context, const absl::Status& status) {
+  *context.err << "hourglass: " << std::string(status.message()) << std::endl;
+  return ExitCodeFor(status);
+}
+
+}  // namespace
+
+int RunCli(const CliContext& context) {
+  CLI::App app("Trains, measures and compares Hourglass language models, reproducibly.",
+               "hourglass");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  Verb chosen;
+  AddListCommand(app, chosen);
+  AddPlanCommand(app, chosen);
+  AddRunCommand(app, chosen);
+  AddBenchCommand(app, chosen);
+  AddCheckCommand(app, chosen);
+  AddEvalCommand(app, chosen);
+  AddReportCommand(app, chosen);
+  AddEnvCommand(app, chosen);
+  if (IsUnknownVerb(app, context.args)) {
+    return PrintError(context,
+                      UsageError(absl::StrCat("no verb \"", context.args[0], "\"; there are: ",
+                                              absl::StrJoin(VerbNames(app), ", "))));
+  }
+  try {
+    // CLI11 takes the arguments from the back.
+    app.parse(std::vector<std::string>(context.args.rbegin(), context.args.rend()));
+  } catch (const CLI::CallForHelp& error) {
+    return app.exit(error, *context.out, *context.err);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error, *context.out, *context.err);
+    return kExitUsage;
+  }
+  try {
+    const absl::StatusOr<ExitCode> code = chosen(context);
+    return code.ok() ? *code : PrintError(context, code.status());
+  } catch (const std::bad_alloc&) {
+    return PrintError(context, absl::ResourceExhaustedError("not enough memory"));
+  } catch (const std::exception& error) {
+    return PrintError(context, absl::InternalError(error.what()));
+  }
+}
+
+}  // namespace hourglass

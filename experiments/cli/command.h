@@ -1,0 +1,45 @@
+#pragma once
+// The verbs of the `hourglass` program. Each reads its flags into a closure that does the work.
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "absl/status/statusor.h"
+#include "experiments/runner/environment.h"
+#include "experiments/runner/exit_codes.h"
+
+namespace hourglass {
+
+// What the program's surroundings are; tests put their own in.
+struct CliContext {
+  std::ostream* out = nullptr;  // results
+  std::ostream* err = nullptr;  // progress, warnings, errors
+  SourceStamp stamp;
+  std::function<bool()> stop;   // a signal asked for the end
+  std::string command = "./bazelw run //experiments:hourglass --";  // how the program is started
+  std::string repeat;           // what to type to run the same again; empty: command and verb
+  std::vector<std::string> args;
+};
+
+using Verb = std::function<absl::StatusOr<ExitCode>(const CliContext&)>;
+
+// Each adds its subcommand; parsing it sets `chosen`.
+void AddListCommand(CLI::App& app, Verb& chosen);
+void AddPlanCommand(CLI::App& app, Verb& chosen);
+void AddRunCommand(CLI::App& app, Verb& chosen);
+void AddBenchCommand(CLI::App& app, Verb& chosen);
+void AddCheckCommand(CLI::App& app, Verb& chosen);
+void AddEvalCommand(CLI::App& app, Verb& chosen);
+void AddReportCommand(CLI::App& app, Verb& chosen);
+void AddEnvCommand(CLI::App& app, Verb& chosen);
+
+// The whole program but for its surroundings: parses args (without the program's name), runs the verb,
+// prints errors and returns the exit code.
+int RunCli(const CliContext& context);
+
+}  // namespace hourglass

@@ -1,0 +1,109 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "baselines/catalog.h"
+#include "experiments/cli/command.h"
+#include "experiments/runner/spec_loader.h"
+#include "experiments/specs/builtin_specs.h"
+#include "hourglass/base/status.h"
+#include "hourglass/nn/attention.h"
+#include "nlohmann/json.hpp"
+
+namespace hourglass {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  std::string experiment;
+  bool fields = false;
+  bool json = false;
+};
+
+Json Describe(const specs::Experiment& spec) {
+  Json json = {{"name", spec.name()}, {"title", spec.title()}, {"paper_ref", spec.paper_ref()}};
+  json["profiles"] = Json::array();
+  for (const specs::Profile& profile : spec.profiles()) json["profiles"].push_back(profile.name());
+  json["replicas"] = spec.replicas();
+  json["cells"] = Json::array();
+  for (const specs::Cell& cell : spec.cells()) json["cells"].push_back(cell.label());
+  return json;
+}
+
+absl::StatusOr<Json> DescribeAll(const std::string& only) {
+  Json list = Json::array();
+  if (!only.empty()) {
+    HG_ASSIGN_OR_RETURN(const specs::Experiment spec, LoadSpec(only));
+    list.push_back(Describe(spec));
+    return list;
+  }
+  for (const BuiltinSpec& builtin : BuiltinSpecs()) {
+    HG_ASSIGN_OR_RETURN(const specs::Experiment spec, LoadSpec(std::string(builtin.name)));
+    list.push_back(Describe(spec));
+  }
+  return list;
+}
+
+void PrintExperiments(const Json& list, bool cells, std::ostream& out) {
+  for (const Json& spec : list) {
+    const std::vector<std::string> profiles = spec["profiles"];
+    out << absl::StrFormat("%-16s %s\n%-16s %d cells, profiles %s\n",
+                           spec["name"].get<std::string>(), spec["title"].get<std::string>(), "",
+                           spec["cells"].size(), absl::StrJoin(profiles, ", "));
+    if (!cells) continue;
+    for (const Json& cell : spec["cells"]) out << "  " << cell.get<std::string>() << "\n";
+  }
+}
+
+absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
+  if (flags.fields) {
+    *context.out << DescribeFields();
+    return kExitOk;
+  }
+  HG_ASSIGN_OR_RETURN(const Json experiments, DescribeAll(flags.experiment));
+  Json families = Json::array(), attention = Json::array();
+  for (const ModelFamily& family : ModelFamilies()) {
+    families.push_back({{"name", family.name}, {"summary", family.summary}});
+  }
+  for (const AttentionKind& kind : AttentionKinds()) attention.push_back(kind.name);
+  if (flags.json) {
+    *context.out << Json({{"experiments", experiments},
+                          {"families", families},
+                          {"attention", attention},
+                          {"backends", {"onednn", "reference"}}})
+                        .dump(2)
+                 << "\n";
+    return kExitOk;
+  }
+  PrintExperiments(experiments, !flags.experiment.empty(), *context.out);
+  if (!flags.experiment.empty()) return kExitOk;
+  *context.out << "\nmodel families:\n";
+  for (const ModelFamily& family : ModelFamilies()) {
+    *context.out << absl::StrFormat("  %-14s %s\n", std::string(family.name),
+                                    std::string(family.summary));
+  }
+  *context.out << "attention kinds:";
+  for (const AttentionKind& kind : AttentionKinds()) *context.out << " " << kind.name;
+  *context.out << "\nbackends: onednn reference\n";
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddListCommand(CLI::App& app, Verb& chosen) {
+  CLI::App* verb = app.add_subcommand("list", "Experiments, models and attention kinds there are");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("EXPERIMENT", flags->experiment, "Only this one, with its cells");
+  verb->add_flag("--fields", flags->fields, "Every field of a spec that --set can change");
+  verb->add_flag("--json", flags->json, "One JSON document");
+  verb->footer(
+      "Examples:\n"
+      "  hourglass list\n"
+      "  hourglass list enwik8/table1\n"
+      "  hourglass list --fields");
+  verb->callback([flags, &chosen] {
+    chosen = [flags](const CliContext& context) { return List(*flags, context); };
+  });
+}
+
+}  // namespace hourglass

@@ -1,0 +1,74 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "experiments/cli/command.h"
+#include "experiments/runner/paths.h"
+#include "hourglass/base/status.h"
+#include "nlohmann/json.hpp"
+#include "reports/analysis.h"
+#include "reports/report.h"
+#include "reports/verdict.h"
+#include "results_db/query.h"
+
+namespace hourglass {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  std::string experiment;
+  std::string database;
+  std::string output;
+  bool json = false;
+};
+
+absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
+  reports::ReportOptions options;
+  options.database = flags.database.empty() ? DefaultResultsFolder() + "/hourglass.db"
+                                            : CallerPath(flags.database);
+  options.experiment = flags.experiment;
+  HG_ASSIGN_OR_RETURN(const auto reader, results::ResultsReader::Open(options.database));
+  HG_ASSIGN_OR_RETURN(const auto analysis, reports::Analyse(*reader, flags.experiment));
+  const std::string slug = absl::StrReplaceAll(analysis->experiment.row.slug, {{"/", "-"}});
+  options.output_directory = flags.output.empty()
+                                 ? absl::StrCat(FolderOf(options.database), "/report-", slug)
+                                 : CallerPath(flags.output);
+  HG_RETURN_IF_ERROR(reports::WriteReport(options));
+  const reports::Verdict verdict = reports::MakeVerdict(*analysis);
+  const std::string html = options.output_directory + "/report.html";
+  if (flags.json) {
+    *context.out << Json({{"experiment", analysis->experiment.row.slug},
+                          {"outcome", verdict.outcome},
+                          {"verdict", verdict.sentence},
+                          {"html", html},
+                          {"markdown", options.output_directory + "/report.md"}})
+                        .dump(2)
+                 << "\n";
+  } else {
+    *context.out << verdict.sentence << "\n" << html << "\n";
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddReportCommand(CLI::App& app, Verb& chosen) {
+  CLI::App* verb =
+      app.add_subcommand("report", "One HTML page, and its Markdown twin, about an experiment");
+  auto flags = std::make_shared<Flags>();
+  verb->add_option("EXPERIMENT", flags->experiment,
+                   "Name or id; default: the only one, else the one with the newest run");
+  verb->add_option("--db", flags->database, "Results database; default: results/hourglass.db");
+  verb->add_option("--out", flags->output,
+                   "Folder to write into; default: report-EXPERIMENT beside the database");
+  verb->add_flag("--json", flags->json, "One JSON document");
+  verb->footer(
+      "Examples:\n"
+      "  hourglass report quickstart\n"
+      "  hourglass report enwik8/table1 --db trial.db --out page\n"
+      "The same database gives the same bytes.");
+  verb->callback([flags, &chosen] {
+    chosen = [flags](const CliContext& context) { return Report(*flags, context); };
+  });
+}
+
+}  // namespace hourglass

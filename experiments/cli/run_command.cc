@@ -1,0 +1,116 @@
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "experiments/cli/command.h"
+#include "experiments/cli/spec_flags.h"
+#include "experiments/runner/paths.h"
+#include "experiments/runner/run_experiment.h"
+#include "experiments/runner/spec_loader.h"
+#include "hourglass/base/status.h"
+#include "nlohmann/json.hpp"
+
+namespace hourglass {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Flags {
+  SpecFlags spec;
+  std::string database;
+  std::string cell;
+  int threads = 0;
+  bool force = false;
+  bool no_checkpoint = false;
+  bool print_config = false;
+  bool quiet = false;
+  bool json = false;
+};
+
+Json ToJson(const RunSummary& summary, const std::string& database) {
+  Json cells = Json::array();
+  for (const CellOutcome& cell : summary.cells) {
+    cells.push_back({{"label", cell.label},
+                     {"replica", cell.replica},
+                     {"run", cell.run_id},
+                     {"status", cell.status},
+                     {"bits_per_byte", cell.bits_per_byte ? Json(*cell.bits_per_byte) : Json()},
+                     {"train_seconds", cell.train_seconds}});
+  }
+  return {{"experiment", summary.experiment_id},
+          {"database", database},
+          {"cells", std::move(cells)},
+          {"exit_code", static_cast<int>(summary.exit_code)}};
+}
+
+void PrintSummary(const RunSummary& summary, const std::string& database, std::ostream& out) {
+  for (const CellOutcome& cell : summary.cells) {
+    out << absl::StrFormat("%-24s seed %d  %-12s", cell.label, cell.replica, cell.status);
+    if (cell.bits_per_byte) out << absl::StrFormat("  %.4f bits per byte", *cell.bits_per_byte);
+    out << "  run " << cell.run_id << "\n";
+  }
+  out << "results: " << database << "\n";
+}
+
+absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
+  HG_ASSIGN_OR_RETURN(const specs::Experiment spec, flags.spec.Resolve());
+  if (flags.print_config) {
+    *context.out << CanonicalText(spec);
+    return kExitOk;
+  }
+  RunOptions options;
+  options.database = flags.database.empty() ? DefaultResultsFolder() + "/hourglass.db"
+                                            : CallerPath(flags.database);
+  options.command = !context.repeat.empty()
+                        ? context.repeat
+                        : absl::StrCat(context.command, " run ", flags.spec.ToArguments());
+  options.argv = context.args;
+  options.argv.insert(options.argv.begin(), "hourglass");
+  options.stamp = context.stamp;
+  options.threads = flags.threads;
+  options.force = flags.force;
+  options.checkpoints = !flags.no_checkpoint;
+  options.only_cell = flags.cell;
+  options.stop = context.stop;
+  options.log = context.err;
+  options.progress = DefaultProgress(flags.quiet);
+  HG_ASSIGN_OR_RETURN(const RunSummary summary, RunExperiment(spec, options));
+  if (flags.json) {
+    *context.out << ToJson(summary, options.database).dump(2) << "\n";
+  } else {
+    PrintSummary(summary, options.database, *context.out);
+  }
+  if (summary.exit_code == kExitInterrupted) {
+    *context.err << "hourglass: stopped; finished cells are kept, run the same command to go on"
+                 << std::endl;
+  }
+  return summary.exit_code;
+}
+
+}  // namespace
+
+void AddRunCommand(CLI::App& app, Verb& chosen) {
+  CLI::App* verb = app.add_subcommand("run", "Train and evaluate every cell and seed, and store it");
+  auto flags = std::make_shared<Flags>();
+  flags->spec.AddTo(*verb);
+  verb->add_option("--db", flags->database, "Results database; default: results/hourglass.db");
+  verb->add_option("--cell", flags->cell, "Only the cell with this label");
+  verb->add_option("--threads", flags->threads, "Default: one per core")
+      ->check(CLI::PositiveNumber);
+  verb->add_flag("--force", flags->force, "Run finished cells again, as new attempts");
+  verb->add_flag("--no-checkpoint", flags->no_checkpoint,
+                 "Do not write RUN.safetensors beside the database");
+  verb->add_flag("--print-config", flags->print_config, "Print the resolved spec and stop");
+  verb->add_flag("--quiet", flags->quiet, "No progress");
+  verb->add_flag("--json", flags->json, "One JSON document");
+  verb->footer(
+      "Examples:\n"
+      "  hourglass run quickstart\n"
+      "  hourglass run enwik8/table1 --profile cpu --cell \"2@1 8@3 2@1\"\n"
+      "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
+      "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"
+      "A cell that has finished is not run again. Ctrl-C ends after the current step (exit 130).");
+  verb->callback([flags, &chosen] {
+    chosen = [flags](const CliContext& context) { return Run(*flags, context); };
+  });
+}
+
+}  // namespace hourglass
