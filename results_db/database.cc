@@ -15,7 +15,7 @@
 namespace hourglass::results {
 namespace {
 
-constexpr char kUseAnotherFile[] = "name another file with --database";
+constexpr char kUseAnotherFile[] = "name another file";
 
 struct Identity {
   int application_id = 0;
@@ -153,7 +153,7 @@ absl::Status FromException(const std::string& path, std::string_view what,
     case SQLITE_NOTADB:
       return absl::DataLossError(
           message("the file is not a results database and was not changed; "
-                  "name another file with --database"));
+                  "name another file"));
     case SQLITE_CORRUPT:
       return absl::DataLossError(
           message("the file is damaged; keep a copy, then restore a backup or try "
@@ -215,7 +215,7 @@ absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForReading(const std::stri
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     return absl::NotFoundError(
-        absl::StrCat(path, ": no such file; name the results database with --database"));
+        absl::StrCat(path, ": no such file; name an existing results database"));
   }
   HG_RETURN_IF_ERROR(CheckFolder(path));
   try {

@@ -240,6 +240,15 @@ TEST_F(ReportTest, TheNewestVersionOfASpecIsReported) {
                        "this report |"));
 }
 
+TEST_F(ReportTest, WithoutANameTheExperimentRunLastIsReported) {
+  ExperimentPlan plan = TwoModels({0.01, 0.02});
+  plan.slug = "zebra";
+  ASSERT_TRUE(WriteExperiment(database_, plan, 100).ok());
+  plan.slug = "ant";
+  ASSERT_TRUE(WriteExperiment(database_, plan, 1).ok());
+  EXPECT_TRUE(Contains(Render("report"), "# zebra\n"));
+}
+
 // --- form ---
 
 TEST_F(ReportTest, MarkdownIsTheGoldenFile) {
