@@ -172,7 +172,7 @@ std::string OutcomeCell(const Comparison& comparison) {
 Table DifferenceTable(const Analysis& analysis) {
   Table table;
   table.id = "difference-table";
-  table.caption = "Paired differences from the vanilla model of equal compute, seed by seed";
+  table.caption = "Paired differences from the vanilla model nearest in compute, seed by seed";
   table.columns = {{"Model", "", false},
                    {"Reference", "", false, true},
                    {"Seed", "", true},
