@@ -163,7 +163,8 @@ std::string CompilerFlags(const std::string& binary) {
   std::vector<std::string> flags;
   for (const std::string& word : words) {
     const bool about_options = absl::StartsWith(word, "-") && !absl::StartsWith(word, "-I") &&
-                               !absl::StartsWith(word, "-W");
+                               !absl::StartsWith(word, "-W") &&
+                               !absl::StartsWith(word, "-frandom-seed");
     if (about_options) flags.push_back(word);
   }
 #ifdef NDEBUG

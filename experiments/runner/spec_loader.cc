@@ -158,6 +158,7 @@ absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
     spec.mutable_data()->MergeFrom(profile.data());
     spec.mutable_training()->MergeFrom(profile.training());
     spec.mutable_evaluation()->MergeFrom(profile.evaluation());
+    if (profile.has_match()) spec.mutable_match()->MergeFrom(profile.match());
     if (profile.has_replicas()) spec.set_replicas(profile.replicas());
     if (profile.cells().empty()) return absl::OkStatus();
     google::protobuf::RepeatedPtrField<specs::Cell> kept;
