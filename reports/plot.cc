@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <regex>
 #include <string_view>
 #include <utility>
 
@@ -109,6 +108,25 @@ std::vector<std::pair<std::string, std::string>> Colours() {
   return colours;
 }
 
+// Groups without content are a good part of gnuplot's output.
+void RemoveEmptyGroups(std::string& svg) {
+  size_t close = svg.find("</g>");
+  while (close != std::string::npos) {
+    const size_t content_end = svg.find_last_not_of(" \t\n", close - 1);
+    const size_t open = svg.rfind('<', close - 1);
+    const bool empty = open != std::string::npos && content_end != std::string::npos &&
+                       svg[content_end] == '>' && svg.compare(open, 3, "<g ") == 0 &&
+                       svg.find('>', open) == content_end;
+    if (empty) {
+      const size_t next = std::min(svg.find_first_not_of(" \t\n", close + 4), svg.size());
+      svg.erase(open, next - open);
+      close = svg.find("</g>", open);  // the parent may be empty now
+    } else {
+      close = svg.find("</g>", close + 4);
+    }
+  }
+}
+
 // What stays of gnuplot's file: the drawing, without prologue, titles and filters of its own.
 std::string Body(std::string svg) {
   const size_t begin = svg.find("<g id=\"gnuplot_canvas\">");
@@ -117,9 +135,7 @@ std::string Body(std::string svg) {
   svg = svg.substr(begin, end - begin);
   Remove(svg, "<title>", "</title>");
   Remove(svg, "<filter", "</filter>");
-  // Groups without content are a good part of gnuplot's output; emptied parents follow.
-  static const std::regex empty_group("<g [^>]*>\\s*</g>\\s*");
-  for (int depth = 0; depth < 3; ++depth) svg = std::regex_replace(svg, empty_group, "");
+  RemoveEmptyGroups(svg);
   return svg;
 }
 
