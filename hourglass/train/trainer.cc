@@ -103,6 +103,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(std::shared_ptr<const L
   trainer->data_ = std::move(data);
   trainer->settings_ = settings;
   trainer->tokens_.resize(static_cast<size_t>(settings.batch * settings.length));
+  HG_RETURN_IF_ERROR(
+      trainer->data_->Fill(settings.data_seed, 0, 1, settings.length, trainer->tokens_.data()));
   HG_RETURN_IF_ERROR(trainer->Compile());
   HG_RETURN_IF_ERROR(
       InitialiseParameters(*trainer->state_, trainer->parameters_, settings.init_seed));

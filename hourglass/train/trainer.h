@@ -57,8 +57,8 @@ struct StepCost {
 // data, settings, backend and thread count: two trainers with equal ones make equal bits.
 class Trainer {
  public:
-  // Compiles both Programs and initialises the parameters. All errors of settings, model and
-  // backend are found here; InvalidArgument also if the data has more tokens than the model's
+  // Compiles both Programs and initialises the parameters. All errors of settings, model, backend
+  // and data are found here; InvalidArgument also if the data has more tokens than the model's
   // vocabulary.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(std::shared_ptr<const LanguageModel> model,
                                                          std::shared_ptr<Backend> backend,

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <fstream>
+#include <span>
 #include <vector>
 
 #include "hourglass/base/file.h"
@@ -36,7 +37,8 @@ template <typename T>
 SafetensorsWriter::Source From(std::vector<T> values) {
   return [values](std::span<std::byte> out) {
     EXPECT_EQ(out.size(), values.size() * sizeof(T));
-    std::memcpy(out.data(), values.data(), out.size());
+    const auto bytes = std::as_bytes(std::span(values));
+    std::copy(bytes.begin(), bytes.end(), out.begin());
     return absl::OkStatus();
   };
 }

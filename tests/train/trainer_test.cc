@@ -9,6 +9,7 @@
 
 #include "hourglass/backends/onednn/onednn_backend.h"
 #include "hourglass/backends/reference/reference_backend.h"
+#include "hourglass/data/byte_corpus.h"
 #include "hourglass/train/checkpoint.h"
 #include "hourglass/train/host_values.h"
 #include "tests/train/train_support.h"
@@ -327,6 +328,16 @@ TEST(TrainerTest, DataBeyondTheVocabularyIsRefused) {
   const auto trainer = Trainer::Create(MakeModel(TinyConfig("1@1")), MakeReferenceBackend(),
                                        std::make_shared<RandomTokens>(12), TinySettings());
   EXPECT_EQ(trainer.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(TrainerTest, DataShorterThanASequenceIsRefusedBeforeTheFirstStep) {
+  ModelConfig config = TinyConfig("1@1");
+  config.vocab_size = 256;
+  const auto corpus = ByteCorpus::FromBytes("short", std::string(11, 'x')).value();
+  const auto trainer =
+      Trainer::Create(MakeModel(config), MakeReferenceBackend(),
+                      std::make_shared<ByteWindows>(corpus, ByteRange{0, 11}), TinySettings());
+  EXPECT_EQ(trainer.status().code(), absl::StatusCode::kInvalidArgument) << trainer.status();
 }
 
 TEST(TrainerTest, ABackendWithoutTheDTypeSaysSoBeforeTheFirstStep) {
