@@ -259,7 +259,8 @@ Section ProvenanceSection(const Analysis& analysis) {
                                          HostFacts(analysis, *hosts[i])));
     }
     section.blocks.push_back(DatasetTable(analysis));
-    section.blocks.push_back(SeedTable(analysis));
+    Table seeds = SeedTable(analysis);
+    if (!seeds.rows.empty()) section.blocks.push_back(std::move(seeds));
   }
   section.blocks.push_back(Verbatim{"Resolved spec", analysis.experiment.row.spec_text});
   return section;
