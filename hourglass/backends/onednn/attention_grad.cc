@@ -288,11 +288,9 @@ class AttentionGradKernel : public Kernel {
              1.0f, s.d_out);
     const float* log_sum_exp =
         call.log_sum_exp + (p.sequence * plan_.sizes.heads + p.head) * queries + i;
-    for (int64_t t = 0; t < p.tile.rows; ++t) {
-      s.delta[t] =
-          Dot(s.d_out + t * plan_.padded, call.out + row + t * step * plan_.sizes.width, width);
-      s.log_sum[t] = log_sum_exp[t * step] * kLog2E;
-    }
+    RowDots(s.d_out, plan_.padded, call.out + row, step * plan_.sizes.width, p.tile.rows, width,
+            s.delta);
+    for (int64_t t = 0; t < p.tile.rows; ++t) s.log_sum[t] = log_sum_exp[t * step] * kLog2E;
     if (s.keep != nullptr) {
       DrawKeptTile(plan_, RngOf(plan_, call.random, p.sequence), p.head, p.query_class, p.tile,
                    s.draws, s.keep);

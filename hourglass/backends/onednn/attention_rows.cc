@@ -158,13 +158,17 @@ void AddRowSumImpl(const float* src, int64_t src_stride, int64_t rows, int64_t w
   });
 }
 
-float DotImpl(const float* x, const float* y, int64_t width) {
+void RowDotsImpl(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
+                 int64_t width, float* dots) {
   const FloatTag d;
-  FloatVec sum = hn::Zero(d);
-  ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
-    sum = hn::MulAdd(vector.Load(d, x + i), vector.Load(d, y + i), sum);
-  });
-  return Sum(sum);
+  for (int64_t r = 0; r < rows; ++r, x += x_stride, y += y_stride) {
+    FetchRow(y + kRowsAhead * y_stride, width);
+    FloatVec sum = hn::Zero(d);
+    ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
+      sum = hn::MulAdd(vector.Load(d, x + i), vector.Load(d, y + i), sum);
+    });
+    dots[r] = Sum(sum);
+  }
 }
 
 int64_t DrawKeptImpl(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
@@ -335,7 +339,7 @@ HWY_EXPORT(PackRowsImpl);
 HWY_EXPORT(UnpackRowsImpl);
 HWY_EXPORT(ScaleRowImpl);
 HWY_EXPORT(AddRowSumImpl);
-HWY_EXPORT(DotImpl);
+HWY_EXPORT(RowDotsImpl);
 HWY_EXPORT(DrawKeptImpl);
 HWY_EXPORT(SoftmaxRowsImpl);
 HWY_EXPORT(SoftmaxGradientRowsImpl);
@@ -368,8 +372,9 @@ void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width
   HWY_DYNAMIC_DISPATCH(AddRowSumImpl)(src, src_stride, rows, width, factor, sum);
 }
 
-float Dot(const float* x, const float* y, int64_t width) {
-  return HWY_DYNAMIC_DISPATCH(DotImpl)(x, y, width);
+void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
+             int64_t width, float* dots) {
+  HWY_DYNAMIC_DISPATCH(RowDotsImpl)(x, x_stride, y, y_stride, rows, width, dots);
 }
 
 int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,

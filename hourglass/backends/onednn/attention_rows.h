@@ -28,7 +28,9 @@ void ScaleRow(int64_t width, float factor, float* row);
 void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width, float factor,
                float* sum);
 
-float Dot(const float* x, const float* y, int64_t width);
+// dots[r] = x row r . y row r.
+void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
+             int64_t width, float* dots);
 
 // Bytes 1 (kept) or 0 for elements [first, first + count) of a stream; keep has 64 bytes to spare
 // behind its end. Returns where in keep the first one lies (below 4).
