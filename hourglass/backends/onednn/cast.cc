@@ -85,9 +85,8 @@ KernelTable::Result MakeFillOf(const NodeSpecs& node, T value) {
   const int64_t elements = node.outputs[0].Elements();
   return MakeFunctionKernel("fill:memset", 0, [=](const KernelRun& k) {
     T* out = k.out[0].As<T>();
-    ParallelElements(k.context, elements, kGrain, [=](int64_t begin, int64_t end) {
-      std::fill(out + begin, out + end, value);
-    });
+    ParallelElements(k.context, elements, kGrain,
+                     [=](int64_t begin, int64_t end) { std::fill(out + begin, out + end, value); });
     return absl::OkStatus();
   });
 }
@@ -115,11 +114,16 @@ KernelTable::Result MakeCast(const CastOp& op, const NodeSpecs& node) {
 
 KernelTable::Result MakeFill(const FillOp& op, const NodeSpecs& node) {
   switch (node.outputs[0].dtype) {
-    case DType::kF32: return MakeFillOf(node, static_cast<float>(op.value()));
-    case DType::kBF16: return MakeFillOf(node, BFloat16(static_cast<float>(op.value())));
-    case DType::kI32: return MakeFillOf(node, static_cast<int32_t>(op.value()));
-    case DType::kU32: return MakeFillOf(node, static_cast<uint32_t>(op.value()));
-    case DType::kF64: break;
+    case DType::kF32:
+      return MakeFillOf(node, static_cast<float>(op.value()));
+    case DType::kBF16:
+      return MakeFillOf(node, BFloat16(static_cast<float>(op.value())));
+    case DType::kI32:
+      return MakeFillOf(node, static_cast<int32_t>(op.value()));
+    case DType::kU32:
+      return MakeFillOf(node, static_cast<uint32_t>(op.value()));
+    case DType::kF64:
+      break;
   }
   return ExpectF32(node);
 }

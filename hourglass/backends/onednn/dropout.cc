@@ -30,8 +30,8 @@ void DropoutElements(const CounterRng& rng, uint32_t threshold, float scale, con
     const int64_t count = end - i < 4 * lanes ? end - i : 4 * lanes;
     ForVectors(static_cast<size_t>(count), [&](size_t j, auto vector) HWY_ATTR {
       const auto dropped = hn::Lt(hn::Load(du, draws + j), threshold_v);
-      const auto kept =
-          hn::IfThenZeroElse(hn::RebindMask(d, dropped), hn::Mul(vector.Load(d, x + i + j), scale_v));
+      const auto kept = hn::IfThenZeroElse(hn::RebindMask(d, dropped),
+                                           hn::Mul(vector.Load(d, x + i + j), scale_v));
       vector.Store(kept, d, y + i + j);
     });
   }

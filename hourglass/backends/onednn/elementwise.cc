@@ -25,8 +25,8 @@ void AddVectors(const float* a, const float* b, float* out, int64_t count) {
   });
 }
 
-// e^(-2u) for u = sqrt(2 / pi) (x + 0.044715 x^3): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)). Cut at e^80,
-// where the quotient is zero to f32 and its square still finite.
+// e^(-2u) for u = sqrt(2 / pi) (x + 0.044715 x^3): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)). Cut at
+// e^80, where the quotient is zero to f32 and its square still finite.
 HWY_INLINE FloatVec GeluExp(FloatVec x, FloatVec x_squared) {
   const FloatTag d;
   const auto cubic = hn::MulAdd(x_squared, hn::Set(d, -2.0f * kRootTwoOverPi * kGeluCubic),
@@ -116,9 +116,8 @@ KernelTable::Result MakeGelu(const GeluOp&, const NodeSpecs& node) {
   return MakeFunctionKernel(SimdName("gelu"), 0, [=](const KernelRun& k) {
     const float* x = k.in[0].As<float>();
     float* y = k.out[0].As<float>();
-    ParallelElements(k.context, elements, kGeluGrain, [=](int64_t begin, int64_t end) {
-      run(x + begin, y + begin, end - begin);
-    });
+    ParallelElements(k.context, elements, kGeluGrain,
+                     [=](int64_t begin, int64_t end) { run(x + begin, y + begin, end - begin); });
     return absl::OkStatus();
   });
 }

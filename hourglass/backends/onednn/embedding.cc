@@ -33,8 +33,8 @@ absl::Status ExpectIndices(const char* what, std::span<const int32_t> indices, i
   for (size_t i = 0; i < indices.size(); ++i) {
     if (indices[i] >= 0 && indices[i] < limit) continue;
     if (except && indices[i] == *except) continue;
-    return absl::InvalidArgumentError(absl::StrCat(what, " ", indices[i], " at place ", i,
-                                                   " is not in [0, ", limit, ")"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " ", indices[i], " at place ", i, " is not in [0, ", limit, ")"));
   }
   return absl::OkStatus();
 }

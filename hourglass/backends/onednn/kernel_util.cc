@@ -34,9 +34,9 @@ absl::Status ExpectF32(const NodeSpecs& node) {
   for (const std::vector<TensorSpec>* specs : {&node.inputs, &node.outputs}) {
     for (const TensorSpec& spec : *specs) {
       if (IsFloating(spec.dtype) && spec.dtype != DType::kF32) {
-        return absl::UnimplementedError(
-            absl::StrCat("backend 'onednn' computes ", std::string(node.op->Name()),
-                         " in f32 only: ", node.ToString()));
+        return absl::UnimplementedError(absl::StrCat("backend 'onednn' computes ",
+                                                     std::string(node.op->Name()),
+                                                     " in f32 only: ", node.ToString()));
       }
     }
   }

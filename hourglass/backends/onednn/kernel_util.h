@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -53,8 +55,8 @@ inline KernelTable::Result MakeFunctionKernel(std::string implementation, size_t
                                           std::move(run));
 }
 
-// The instruction set that Highway chose for the own kernels ("AVX3"), and the name of a kernel that
-// uses it ("gelu:AVX3").
+// The instruction set that Highway chose for the own kernels ("AVX3"), and the name of a kernel
+// that uses it ("gelu:AVX3").
 std::string SimdTarget();
 std::string SimdName(std::string_view kernel);
 
@@ -79,10 +81,9 @@ template <typename Body>
 void ParallelElements(const RunContext& context, int64_t elements, int64_t grain,
                       const Body& body) {
   constexpr int64_t kBlock = 256;
-  Parallel(context, (elements + kBlock - 1) / kBlock, grain / kBlock,
-           [&](int64_t begin, int64_t end) {
-             body(begin * kBlock, std::min(elements, end * kBlock));
-           });
+  Parallel(
+      context, (elements + kBlock - 1) / kBlock, grain / kBlock,
+      [&](int64_t begin, int64_t end) { body(begin * kBlock, std::min(elements, end * kBlock)); });
 }
 
 // Rows cut into at most 32 blocks for sums over rows: a partial sum per block, added in order, so

@@ -97,10 +97,10 @@ absl::Status MatmulPrimitive::Run(const void* a, const void* b, const void* bias
   HG_RETURN_IF_ERROR(Bind(3, workspace));
   if (arguments_.size() > 4) HG_RETURN_IF_ERROR(Bind(4, bias));
   const ThreadCountScope threads(threads_);
-  HG_RETURN_IF_ERROR(DnnlStatus(
-      dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
-                             arguments_.data()),
-      "could not execute", where_));
+  HG_RETURN_IF_ERROR(
+      DnnlStatus(dnnl_primitive_execute(primitive_.get(), stream_.get(),
+                                        static_cast<int>(arguments_.size()), arguments_.data()),
+                 "could not execute", where_));
   return DnnlStatus(dnnl_stream_wait(stream_.get()), "could not wait", where_);
 }
 

@@ -27,7 +27,7 @@ struct MatmulProblem {
   MatrixStrides dst;  // [m, n]
   bool bias = false;  // [n], added to every row of dst
   DType dtype = DType::kF32;
-  int threads = 1;    // of the library, fixed at compile
+  int threads = 1;  // of the library, fixed at compile
 };
 
 class MatmulPrimitive {
@@ -37,8 +37,8 @@ class MatmulPrimitive {
                                                                  std::string_view where);
 
   // dst = a b (+ bias). `workspace` has WorkspaceBytes() and is 64-byte aligned; `bias` is null if
-  // the problem has none. One call at a time; different primitives may run at once, each in a thread
-  // of its own if they were created for one thread.
+  // the problem has none. One call at a time; different primitives may run at once, each in a
+  // thread of its own if they were created for one thread.
   absl::Status Run(const void* a, const void* b, const void* bias, void* dst, std::byte* workspace);
 
   size_t WorkspaceBytes() const { return workspace_bytes_; }

@@ -20,9 +20,8 @@ namespace {
 
 float MeanOfRow(const float* x, size_t width) {
   const FloatTag d;
-  const float sum = FoldSum(width, [&](FloatVec so_far, size_t i, auto vector) HWY_ATTR {
-    return hn::Add(so_far, vector.Load(d, x + i));
-  });
+  const float sum = FoldSum(width, [&](FloatVec so_far, size_t i, auto vector)
+                                       HWY_ATTR { return hn::Add(so_far, vector.Load(d, x + i)); });
   return sum / static_cast<float>(width);
 }
 
@@ -128,22 +127,21 @@ KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp&, const NodeSpecs& n
   const RowBlocks blocks(node.inputs[0].shape.Rows());
   const PartialRows partials(blocks.count, 2 * width);
   const auto run = &HWY_DYNAMIC_DISPATCH(LayerNormGradRows);
-  return MakeFunctionKernel(
-      SimdName("layer_norm_grad"), partials.Bytes(), [=](const KernelRun& k) {
-        Parallel(k.context, blocks.count, kGrain / (width * blocks.block_rows) + 1,
-                 [&](int64_t begin, int64_t end) {
-                   for (int64_t block = begin; block < end; ++block) {
-                     float* d_scale = partials.Clear(k.workspace, block);
-                     run(k.in[0].As<float>(), k.in[1].As<float>(), k.in[2].As<float>(),
-                         k.in[3].As<float>(), k.in[4].As<float>(), k.out[0].As<float>(), d_scale,
-                         d_scale + width, static_cast<size_t>(width), blocks.Begin(block),
-                         blocks.End(block));
-                   }
-                 });
-        partials.Add(k.workspace, 0, width, k.out[1].As<float>());
-        partials.Add(k.workspace, width, width, k.out[2].As<float>());
-        return absl::OkStatus();
-      });
+  return MakeFunctionKernel(SimdName("layer_norm_grad"), partials.Bytes(), [=](const KernelRun& k) {
+    Parallel(k.context, blocks.count, kGrain / (width * blocks.block_rows) + 1,
+             [&](int64_t begin, int64_t end) {
+               for (int64_t block = begin; block < end; ++block) {
+                 float* d_scale = partials.Clear(k.workspace, block);
+                 run(k.in[0].As<float>(), k.in[1].As<float>(), k.in[2].As<float>(),
+                     k.in[3].As<float>(), k.in[4].As<float>(), k.out[0].As<float>(), d_scale,
+                     d_scale + width, static_cast<size_t>(width), blocks.Begin(block),
+                     blocks.End(block));
+               }
+             });
+    partials.Add(k.workspace, 0, width, k.out[1].As<float>());
+    partials.Add(k.workspace, width, width, k.out[2].As<float>());
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace hourglass::onednn

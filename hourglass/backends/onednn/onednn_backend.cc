@@ -1,11 +1,14 @@
 #include "hourglass/backends/onednn/onednn_backend.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -15,50 +18,57 @@
 namespace hourglass {
 namespace {
 
+constexpr std::pair<dnnl_cpu_isa_t, const char*> kIsaNames[] = {
+    {dnnl_cpu_isa_sse41, "sse41"},
+    {dnnl_cpu_isa_avx, "avx"},
+    {dnnl_cpu_isa_avx2, "avx2"},
+    {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
+    {dnnl_cpu_isa_avx2_vnni_2, "avx2_vnni_2"},
+    {dnnl_cpu_isa_avx512_core, "avx512_core"},
+    {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
+    {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
+    {dnnl_cpu_isa_avx512_core_fp16, "avx512_core_fp16"},
+    {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
+    {dnnl_cpu_isa_avx512_core_amx_fp16, "avx512_core_amx_fp16"},
+};
+
 std::string IsaName(dnnl_cpu_isa_t isa) {
-  switch (isa) {
-    case dnnl_cpu_isa_sse41: return "sse41";
-    case dnnl_cpu_isa_avx: return "avx";
-    case dnnl_cpu_isa_avx2: return "avx2";
-    case dnnl_cpu_isa_avx2_vnni: return "avx2_vnni";
-    case dnnl_cpu_isa_avx2_vnni_2: return "avx2_vnni_2";
-    case dnnl_cpu_isa_avx512_core: return "avx512_core";
-    case dnnl_cpu_isa_avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl_cpu_isa_avx512_core_bf16: return "avx512_core_bf16";
-    case dnnl_cpu_isa_avx512_core_fp16: return "avx512_core_fp16";
-    case dnnl_cpu_isa_avx512_core_amx: return "avx512_core_amx";
-    case dnnl_cpu_isa_avx512_core_amx_fp16: return "avx512_core_amx_fp16";
-    default: return absl::StrCat("isa ", static_cast<int>(isa));
+  for (const auto& [known, name] : kIsaNames) {
+    if (known == isa) return name;
   }
+  return absl::StrCat("isa ", static_cast<int>(isa));
 }
+
+constexpr std::pair<unsigned, const char*> kRuntimeNames[] = {
+    {DNNL_RUNTIME_SEQ, "sequential"},
+    {DNNL_RUNTIME_OMP, "OpenMP"},
+    {DNNL_RUNTIME_TBB, "TBB"},
+    {DNNL_RUNTIME_THREADPOOL, "threadpool"},
+};
 
 std::string RuntimeName(unsigned runtime) {
-  switch (runtime) {
-    case DNNL_RUNTIME_SEQ: return "sequential";
-    case DNNL_RUNTIME_OMP: return "OpenMP";
-    case DNNL_RUNTIME_TBB: return "TBB";
-    case DNNL_RUNTIME_THREADPOOL: return "threadpool";
-    default: return absl::StrCat("runtime ", runtime);
+  for (const auto& [known, name] : kRuntimeNames) {
+    if (known == runtime) return name;
   }
+  return absl::StrCat("runtime ", runtime);
 }
 
-// The text after "key : " of the first processor.
+// The text behind "key : " of the first processor.
 std::string CpuInfo(const std::string& key) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const size_t colon = line.find(':');
-    if (colon == std::string::npos || line.substr(0, line.find_last_not_of(" \t:", colon) + 1) != key)
-      continue;
-    const size_t text = line.find_first_not_of(' ', colon + 1);
-    return text == std::string::npos ? "" : line.substr(text);
+    if (colon == std::string::npos || line.compare(0, key.size(), key) != 0) continue;
+    if (line.find_first_not_of(" \t", key.size()) != colon) continue;
+    return line.substr(std::min(line.size(), colon + 2));
   }
   return "unknown";
 }
 
 // Those of the CPU's features that decide which kernels run.
 std::string CpuFeatures() {
-  constexpr std::array kFeatures = {"avx2",        "fma",       "avx_vnni",  "avx512f",
-                                    "avx512bw",    "avx512dq",  "avx512vl",  "avx512_vnni",
+  constexpr std::array kFeatures = {"avx2",        "fma",         "avx_vnni", "avx512f",
+                                    "avx512bw",    "avx512dq",    "avx512vl", "avx512_vnni",
                                     "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16"};
   std::istringstream flags(CpuInfo("flags"));
   std::set<std::string> present;

@@ -20,10 +20,10 @@
 namespace hourglass::onednn {
 
 struct AdamStep {
-  float clip;                // factor on the gradient
+  float clip;  // factor on the gradient
   float beta1, one_minus_beta1;
   float beta2, one_minus_beta2;
-  float rate;                // rate / correction1
+  float rate;  // rate / correction1
   float inverse_correction2;
   float epsilon;
 };
@@ -64,8 +64,8 @@ void AdamVectors(const AdamStep& step, const float* gradient, float* parameter, 
     const auto v_new = hn::MulAdd(hn::Set(d, step.beta2), vector.Load(d, v + i),
                                   hn::Mul(hn::Set(d, step.one_minus_beta2), hn::Mul(g, g)));
     const auto root = hn::Sqrt(hn::Mul(v_new, hn::Set(d, step.inverse_correction2)));
-    const auto change = hn::Div(hn::Mul(hn::Set(d, step.rate), m_new),
-                                hn::Add(root, hn::Set(d, step.epsilon)));
+    const auto change =
+        hn::Div(hn::Mul(hn::Set(d, step.rate), m_new), hn::Add(root, hn::Set(d, step.epsilon)));
     vector.Store(m_new, d, m + i);
     vector.Store(v_new, d, v + i);
     vector.Store(hn::Sub(vector.Load(d, parameter + i), change), d, parameter + i);
@@ -93,9 +93,8 @@ enum AdamInput { kParameter, kGradient, kFirstMoment, kSecondMoment, kScalars, k
 AdamStep StepOf(const AdamOp& op, const float* scalars, float sum_squares) {
   AdamStep step;
   const double norm = std::sqrt(static_cast<double>(sum_squares));
-  step.clip = op.max_norm() > 0 && norm > op.max_norm()
-                  ? static_cast<float>(op.max_norm() / norm)
-                  : 1.0f;
+  step.clip =
+      op.max_norm() > 0 && norm > op.max_norm() ? static_cast<float>(op.max_norm() / norm) : 1.0f;
   step.beta1 = static_cast<float>(op.beta1());
   step.one_minus_beta1 = static_cast<float>(1.0 - op.beta1());
   step.beta2 = static_cast<float>(op.beta2());
@@ -138,22 +137,22 @@ KernelTable::Result MakeSumSquares(const SumSquaresOp&, const NodeSpecs& node) {
   const int64_t elements = node.inputs[0].Elements();
   const int64_t blocks = (elements + kSumBlock - 1) / kSumBlock;
   const auto run = &HWY_DYNAMIC_DISPATCH(SumSquaresOf);
-  return MakeFunctionKernel(
-      SimdName("sum_squares"), static_cast<size_t>(blocks) * sizeof(double),
-      [=](const KernelRun& k) {
-        const float* x = k.in[0].As<float>();
-        double* partial = reinterpret_cast<double*>(k.workspace.data());
-        Parallel(k.context, blocks, 1, [=](int64_t begin, int64_t end) {
-          for (int64_t b = begin; b < end; ++b) {
-            const int64_t first = b * kSumBlock;
-            partial[b] = run(x + first, std::min(kSumBlock, elements - first));
-          }
-        });
-        double sum = 0;
-        for (int64_t b = 0; b < blocks; ++b) sum += partial[b];
-        *k.out[0].As<float>() = static_cast<float>(sum);
-        return absl::OkStatus();
-      });
+  return MakeFunctionKernel(SimdName("sum_squares"), static_cast<size_t>(blocks) * sizeof(double),
+                            [=](const KernelRun& k) {
+                              const float* x = k.in[0].As<float>();
+                              double* partial = reinterpret_cast<double*>(k.workspace.data());
+                              Parallel(k.context, blocks, 1, [=](int64_t begin, int64_t end) {
+                                for (int64_t b = begin; b < end; ++b) {
+                                  const int64_t first = b * kSumBlock;
+                                  partial[b] =
+                                      run(x + first, std::min(kSumBlock, elements - first));
+                                }
+                              });
+                              double sum = 0;
+                              for (int64_t b = 0; b < blocks; ++b) sum += partial[b];
+                              *k.out[0].As<float>() = static_cast<float>(sum);
+                              return absl::OkStatus();
+                            });
 }
 
 KernelTable::Result MakeAdam(const AdamOp& op, const NodeSpecs& node) {

@@ -40,8 +40,8 @@ HWY_INLINE PhiloxDraws PhiloxQuads(const CounterRng& rng, UintVec quad) {
     UintVec high0, low0, high1, low1;
     MultiplyWide(c.v0, multiplier0, high0, low0);
     MultiplyWide(c.v2, multiplier1, high1, low1);
-    c = {hn::Xor3(high1, c.v1, hn::Set(d, key0)), low1,
-         hn::Xor3(high0, c.v3, hn::Set(d, key1)), low0};
+    c = {hn::Xor3(high1, c.v1, hn::Set(d, key0)), low1, hn::Xor3(high0, c.v3, hn::Set(d, key1)),
+         low0};
     key0 += PHILOX_W32_0;
     key1 += PHILOX_W32_1;
   }

@@ -99,8 +99,7 @@ KernelTable::Result MakeRotary(const RotaryOp& op, const NodeSpecs& node) {
         run(from, to, table->cosine.data() + angles, table->sine.data() + angles,
             static_cast<size_t>(half), 2 * heads);
         if (from != to) {
-          std::memcpy(to + 2 * width, from + 2 * width,
-                      static_cast<size_t>(width) * sizeof(float));
+          std::memcpy(to + 2 * width, from + 2 * width, static_cast<size_t>(width) * sizeof(float));
         }
       }
     });

@@ -46,7 +46,8 @@ struct FullVector {
   }
 };
 
-// The first `lanes` lanes: the end of a row. Memory behind them is not touched; loads give zero there.
+// The first `lanes` lanes: the end of a row. Memory behind them is not touched; loads give zero
+// there.
 struct PartVector {
   size_t lanes;
   template <class D>
@@ -76,8 +77,8 @@ HWY_INLINE void ForVectors(size_t count, const Body& body) {
   if (i < count) body(i, PartVector{count - i});
 }
 
-// Folds [0, count) with sum = step(sum, i, vector), which starts at `start`, and returns four sums that
-// do not wait for one another added up with `join`.
+// Folds [0, count) with sum = step(sum, i, vector), which starts at `start`, and returns four sums
+// that do not wait for one another added up with `join`.
 template <class Step, class Join>
 HWY_INLINE FloatVec Fold(size_t count, FloatVec start, const Step& step, const Join& join) {
   const size_t lanes = hn::Lanes(FloatTag());
@@ -98,15 +99,15 @@ HWY_INLINE FloatVec Fold(size_t count, FloatVec start, const Step& step, const J
 template <class Step>
 HWY_INLINE float FoldSum(size_t count, const Step& step) {
   const FloatTag d;
-  const FloatVec sum = Fold(count, hn::Zero(d), step, [](FloatVec a, FloatVec b)
-                                                          HWY_ATTR { return hn::Add(a, b); });
+  const FloatVec sum =
+      Fold(count, hn::Zero(d), step, [](FloatVec a, FloatVec b) HWY_ATTR { return hn::Add(a, b); });
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 
 HWY_INLINE float Sum(FloatVec v) { return hn::GetLane(hn::SumOfLanes(FloatTag(), v)); }
 
-// e^x, relative error below 2 eps; x is cut to [-87, 88], so the result is a normal number; NaN stays
-// NaN (the second operand of the x86 minimum and maximum is what they return then).
+// e^x, relative error below 2 eps; x is cut to [-87, 88], so the result is a normal number; NaN
+// stays NaN (the second operand of the x86 minimum and maximum is what they return then).
 HWY_INLINE FloatVec Exp(FloatVec x) {
   const FloatTag d;
   x = hn::Min(hn::Set(d, 88.0f), hn::Max(hn::Set(d, -87.0f), x));
