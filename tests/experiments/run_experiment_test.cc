@@ -1,0 +1,300 @@
+// A whole experiment at a tiny size: rows, resuming, divergence, interruption, the report of it.
+#include "experiments/runner/run_experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "experiments/cli/command.h"
+#include "experiments/runner/spec_loader.h"
+#include "hourglass/base/file.h"
+#include "hourglass/base/hash.h"
+#include "nlohmann/json.hpp"
+#include "results_db/metrics.h"
+#include "results_db/query.h"
+
+namespace hourglass {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kTiny[] = R"(name: "tiny"
+title: "two small models"
+data { corpus: "synthetic" }
+backend: "onednn"
+replicas: 2
+model { d_model: 16 d_ff: 32 n_heads: 2 dropout: 0.1 }
+training {
+  batch: 2 micro_batches: 2 length: 25 steps: 4
+  schedule: "warmup_cosine_once" peak_rate: 1e-2 warmup_steps: 2 log_every: 2
+}
+evaluation { every_steps: 2 max_windows: 3 }
+cells { label: "2@1" model { hierarchy: "2@1" } }
+cells { label: "1@1 1@3 1@1" model { hierarchy: "1@1 1@3 1@1" } }
+)";
+
+class RunExperimentTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "/run_" +
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/tiny.textproto", kTiny).ok());
+    options_.database = folder_ + "/deep/results.db";
+    options_.command = "hourglass run tiny";
+    options_.argv = {"hourglass", "run", "tiny"};
+    options_.stamp = {std::string(40, '1'), std::string(40, '2'), "none",
+                      "2021-10-26T12:00:00+00:00", false};
+    options_.threads = 1;
+    options_.log = &log_;
+  }
+
+  absl::StatusOr<RunSummary> Run(const std::vector<std::string>& assignments = {}) {
+    const auto spec = ResolveSpec(ParseSpec(kTiny, "tiny").value(), "", assignments);
+    if (!spec.ok()) return spec.status();
+    return RunExperiment(*spec, options_);
+  }
+  std::vector<results::RunRecord> Records(const std::string& experiment) {
+    return results::ResultsReader::Open(options_.database).value()->Runs(experiment).value();
+  }
+  int Cli(const std::vector<std::string>& args) {
+    CliContext context;
+    out_.str("");
+    context.out = &out_;
+    context.err = &log_;
+    context.stamp = options_.stamp;
+    context.stop = options_.stop;
+    context.args = args;
+    return RunCli(context);
+  }
+
+  std::string folder_;
+  RunOptions options_;
+  std::ostringstream log_, out_;
+};
+
+TEST_F(RunExperimentTest, WritesCompleteRowsForEveryCellAndSeed) {
+  const auto summary = Run();
+  ASSERT_TRUE(summary.ok()) << summary.status() << log_.str();
+  EXPECT_EQ(summary->exit_code, kExitOk);
+  const auto records = Records(summary->experiment_id);
+  ASSERT_EQ(records.size(), 4u);
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  for (const results::RunRecord& record : records) {
+    EXPECT_EQ(record.status, results::RunStatus::kOk);
+    EXPECT_EQ(record.cell.budget, 4);
+    EXPECT_TRUE(record.train.synthetic);
+    ASSERT_TRUE(record.valid.has_value());
+    EXPECT_EQ(reader->Curve(record.id, results::kTrainLossNats)->size(), 4u);
+    EXPECT_EQ(reader->Curve(record.id, results::kLearningRate)->size(), 2u);
+    const auto valid = *reader->Curve(record.id, results::kValidBitsPerByte);
+    ASSERT_EQ(valid.size(), 2u);
+    EXPECT_EQ(valid[1].step, 4);
+    EXPECT_EQ(valid[1].flops, 4 * record.NeededStepFlops());
+    EXPECT_EQ(record.Value(results::kValidBitsPerByte, "final"), valid[1].value);
+    EXPECT_EQ(reader->Timings(record.id)->size(), 4u);
+    const auto blocks = *reader->EvalBlocks(record.id);
+    ASSERT_EQ(blocks.size(), 3u);
+    double bits = 0;
+    for (const results::EvalBlock& block : blocks) bits += block.nll_bits;
+    EXPECT_NEAR(bits / 75, valid[1].value, 1e-9);
+    EXPECT_GT(*record.outcome.peak_bytes_held, 0);
+    EXPECT_GE(*record.outcome.flops_step_executed, record.NeededStepFlops());
+    EXPECT_EQ(*record.outcome.flops_executed, 4 * *record.outcome.flops_step_executed);
+    EXPECT_TRUE(nlohmann::json::parse(record.outcome.primitives_json).is_object());
+    EXPECT_EQ(record.run.argv, options_.argv);
+  }
+}
+
+TEST_F(RunExperimentTest, HeldMemoryIsThePlannedMemory) {
+  const auto summary = Run({"replicas=1"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  for (const results::RunRecord& record : Records(summary->experiment_id)) {
+    // Blocks are rounded up to whole cache lines and the program may hold less than both plans say.
+    EXPECT_NEAR(static_cast<double>(*record.outcome.peak_bytes_held),
+                static_cast<double>(*record.outcome.peak_bytes_planned),
+                0.05 * static_cast<double>(*record.outcome.peak_bytes_planned));
+  }
+}
+
+TEST_F(RunExperimentTest, ModelsOfAReplicaArePairedAndSeedsDiffer) {
+  const auto summary = Run();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  std::set<std::string> data, init;
+  std::set<uint64_t> seeds;
+  for (const results::RunRecord& record : Records(summary->experiment_id)) {
+    const auto engine = nlohmann::json::parse(record.run.engine_json)["seeds"];
+    data.insert(engine["data"].get<std::string>());
+    init.insert(engine["init"].get<std::string>());
+    seeds.insert(record.cell.seed);
+  }
+  EXPECT_EQ(data.size(), 2u);
+  EXPECT_EQ(init.size(), 4u);
+  EXPECT_EQ(seeds.size(), 4u);
+}
+
+TEST_F(RunExperimentTest, ReplicasRunAsWholePairs) {
+  const auto summary = Run();
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  std::vector<int64_t> replicas;
+  for (const CellOutcome& cell : summary->cells) replicas.push_back(cell.replica);
+  EXPECT_EQ(replicas, (std::vector<int64_t>{0, 0, 1, 1}));
+}
+
+TEST_F(RunExperimentTest, AFinishedCellIsNotRunAgainUnlessForced) {
+  const auto first = Run();
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = Run();
+  ASSERT_TRUE(second.ok()) << second.status();
+  for (size_t i = 0; i < first->cells.size(); ++i) {
+    EXPECT_EQ(second->cells[i].status, "already done");
+    EXPECT_EQ(second->cells[i].run_id, first->cells[i].run_id);
+    EXPECT_EQ(second->cells[i].bits_per_byte, first->cells[i].bits_per_byte);
+  }
+  EXPECT_THAT(log_.str(), HasSubstr("already done (" + first->cells[0].run_id + ")"));
+  options_.force = true;
+  options_.only_cell = "2@1";
+  const auto forced = Run();
+  ASSERT_TRUE(forced.ok()) << forced.status();
+  ASSERT_EQ(forced->cells.size(), 2u);
+  EXPECT_EQ(forced->cells[0].status, "ok");
+  const auto records = Records(first->experiment_id);
+  EXPECT_EQ(records.size(), 6u);
+  // The same cell gives the same bits.
+  EXPECT_EQ(forced->cells[0].bits_per_byte, first->cells[0].bits_per_byte);
+  std::map<std::string, std::set<std::string>> traces;
+  for (const results::RunRecord& record : records) {
+    traces[record.cell_id].insert(record.outcome.trace_sha256);
+  }
+  for (const auto& [cell, hashes] : traces) EXPECT_EQ(hashes.size(), 1u) << cell;
+}
+
+TEST_F(RunExperimentTest, WritesACheckpointThatEvalReads) {
+  const auto summary = Run({"replicas=1"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const std::string path = folder_ + "/deep/" + summary->cells[1].run_id + ".safetensors";
+  const auto records = Records(summary->experiment_id);
+  for (const results::RunRecord& record : records) {
+    if (record.id == summary->cells[1].run_id) {
+      EXPECT_EQ(record.outcome.ckpt_sha256, Sha256FileHex(path).value());
+    }
+  }
+  ASSERT_EQ(Cli({"eval", path, "--corpus", "synthetic", "--length", "25", "--batch", "2",
+                 "--max_windows", "3", "--threads", "1", "--json"}),
+            0)
+      << log_.str();
+  const auto json = nlohmann::json::parse(out_.str());
+  EXPECT_DOUBLE_EQ(json["bits_per_byte"].get<double>(), *summary->cells[1].bits_per_byte);
+  EXPECT_EQ(json["bytes"], 75);
+  EXPECT_EQ(json["step"], 4);
+}
+
+TEST_F(RunExperimentTest, ADivergedLossEndsTheRunWithItsRowsKept) {
+  const auto summary = Run({"training.peak_rate=1e30", "replicas=1", "training.steps=20"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->exit_code, kExitDiverged);
+  const auto records = Records(summary->experiment_id);
+  ASSERT_EQ(records.size(), 2u);
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  for (const results::RunRecord& record : records) {
+    EXPECT_EQ(record.status, results::RunStatus::kDiverged);
+    EXPECT_EQ(record.exit_code, 18);
+    EXPECT_THAT(record.outcome.error, HasSubstr("diverged at step "));
+    const auto losses = *reader->Curve(record.id, results::kTrainLossNats);
+    ASSERT_GE(losses.size(), 2u);
+    EXPECT_LT(losses.size(), 20u);
+    EXPECT_FALSE(losses.back().value < 10 * std::log(256.0));
+    EXPECT_FALSE(record.Value(results::kValidBitsPerByte, "final").has_value());
+  }
+}
+
+TEST_F(RunExperimentTest, ASignalEndsAfterTheStepAndASecondRunGoesOn) {
+  int steps = 0;
+  options_.stop = [&] { return ++steps == 6; };  // in the second run, after its third step
+  const auto stopped = Run();
+  ASSERT_TRUE(stopped.ok()) << stopped.status();
+  EXPECT_EQ(stopped->exit_code, kExitInterrupted);
+  ASSERT_EQ(stopped->cells.size(), 2u);
+  EXPECT_EQ(stopped->cells[1].status, "killed");
+  options_.stop = {};
+  const auto resumed = Run();
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ(resumed->exit_code, kExitOk);
+  EXPECT_EQ(resumed->cells[0].status, "already done");
+  EXPECT_EQ(resumed->cells[1].status, "ok");
+  int retries = 0;
+  for (const results::RunRecord& record : Records(resumed->experiment_id)) {
+    if (record.run.reason != results::RunReason::kRetry) continue;
+    ++retries;
+    EXPECT_EQ(record.attempt, 2);
+    EXPECT_EQ(record.config.label, "1@1 1@3 1@1");
+  }
+  EXPECT_EQ(retries, 1);
+}
+
+TEST_F(RunExperimentTest, AMismatchIsRefusedBeforeAnythingIsWritten) {
+  const auto summary = Run({"match.reference=2@1", "match.tolerance=0.01"});
+  EXPECT_EQ(ExitCodeFor(summary.status()), kExitBadConfiguration);
+  EXPECT_FALSE(std::filesystem::exists(options_.database));
+}
+
+TEST_F(RunExperimentTest, ADtypeTheBackendCannotDoIsUnavailableAndStoredAsUnsupported) {
+  const auto summary = Run({"training.dtype=bf16", "backend=reference"});
+  EXPECT_EQ(ExitCodeFor(summary.status()), kExitUnavailable);
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  const auto experiments = *reader->Experiments();
+  ASSERT_EQ(experiments.size(), 1u);
+  const auto records = *reader->Runs(experiments[0].id);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].status, results::RunStatus::kUnsupported);
+  EXPECT_EQ(records[0].exit_code, 69);
+}
+
+TEST_F(RunExperimentTest, RunAndReportFromTheCommandLine) {
+  const std::string spec = folder_ + "/tiny.textproto", database = folder_ + "/cli.db";
+  ASSERT_EQ(Cli({"run", spec, "--db", database, "--threads", "1", "--json", "--quiet"}), 0)
+      << log_.str();
+  const auto first = nlohmann::json::parse(out_.str());
+  EXPECT_EQ(first["cells"].size(), 4u);
+  ASSERT_EQ(Cli({"report", "tiny", "--db", database, "--out", folder_ + "/a", "--json"}), 0)
+      << log_.str();
+  const auto report = nlohmann::json::parse(out_.str());
+  EXPECT_NE(report["verdict"], "");
+  // A second run changes nothing, and the same rows make the same bytes.
+  ASSERT_EQ(Cli({"run", spec, "--db", database, "--threads", "1", "--json", "--quiet"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(out_.str())["cells"][0]["status"], "already done");
+  ASSERT_EQ(Cli({"report", "--db", database, "--out", folder_ + "/b"}), 0) << log_.str();
+  for (const char* file : {"/report.html", "/report.md"}) {
+    EXPECT_EQ(ReadFile(folder_ + "/a" + file).value(), ReadFile(folder_ + "/b" + file).value());
+  }
+  EXPECT_THAT(ReadFile(folder_ + "/a/report.md").value(),
+              HasSubstr(report["verdict"].get<std::string>().substr(0, 20)));
+}
+
+TEST_F(RunExperimentTest, TheCommandLineReportsDivergenceByItsExitCode) {
+  EXPECT_EQ(Cli({"run", folder_ + "/tiny.textproto", "--db", folder_ + "/d.db", "--threads", "1",
+                 "--set", "training.peak_rate=1e30", "--set", "training.steps=20", "--set",
+                 "replicas=1", "--quiet"}),
+            18);
+  EXPECT_THAT(out_.str(), HasSubstr("diverged"));
+}
+
+TEST_F(RunExperimentTest, TheCommandThatIsStoredRepeatsTheRun) {
+  const std::string spec = folder_ + "/tiny.textproto", database = folder_ + "/c.db";
+  ASSERT_EQ(Cli({"run", spec, "--db", database, "--threads", "1", "--set", "replicas=1", "--set",
+                 "title=two words", "--quiet"}),
+            0)
+      << log_.str();
+  const auto reader = results::ResultsReader::Open(database).value();
+  EXPECT_EQ((*reader->Experiments())[0].row.command,
+            "./bazelw run //experiments:hourglass -- run " + spec +
+                " --set replicas=1 --set 'title=two words'");
+}
+
+}  // namespace
+}  // namespace hourglass
