@@ -20,9 +20,8 @@ TEST(Clock, MonotonicNanosMeasuresASleep) {
 }
 
 TEST(Clock, UtcNowHasTheDocumentedForm) {
-  EXPECT_TRUE(std::regex_match(
-      UtcNowIso8601(),
-      std::regex(R"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z)")));
+  EXPECT_TRUE(std::regex_match(UtcNowIso8601(),
+                               std::regex(R"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z)")));
 }
 
 TEST(Clock, UtcNowIsTheTimeOfTheSystem) {

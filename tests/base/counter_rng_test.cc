@@ -17,19 +17,15 @@ TEST(CounterRng, KnownAnswerOfZeros) {
 }
 
 TEST(CounterRng, KnownAnswerOfOnes) {
-  const CounterRng rng{.seed = 0xffffffffffffffff,
-                       .site = 0xffffffff,
-                       .step = 0xffffffff,
-                       .sequence = 0xffffffff};
+  const CounterRng rng{
+      .seed = 0xffffffffffffffff, .site = 0xffffffff, .step = 0xffffffff, .sequence = 0xffffffff};
   EXPECT_EQ(rng.Quad(0xffffffff), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
 }
 
 // Digits of pi: all words differ, so the place of seed, site, step, sequence and element is fixed.
 TEST(CounterRng, KnownAnswerOfPi) {
-  const CounterRng rng{.seed = 0x299f31d0a4093822,
-                       .site = 0x243f6a88,
-                       .step = 0x85a308d3,
-                       .sequence = 0x13198a2e};
+  const CounterRng rng{
+      .seed = 0x299f31d0a4093822, .site = 0x243f6a88, .step = 0x85a308d3, .sequence = 0x13198a2e};
   EXPECT_EQ(rng.Quad(0x03707344), (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 

@@ -1,10 +1,13 @@
 #include "hourglass/base/file.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace hourglass {
 namespace {
@@ -89,6 +92,49 @@ TEST_F(FileTest, FailedRenameLeavesNoTemporaryFile) {
   fs::create_directories(Path("taken/inside"));
   const absl::Status status = WriteFileAtomically(Path("taken"), "x");
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(FilesInFolder(), 1u);
+}
+
+TEST_F(FileTest, PiecesBecomeOneFileAtCommit) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
+  {
+    auto file = AtomicFile::Create(Path("a"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE(file->Append("new ").ok());
+    ASSERT_TRUE(file->Append("content").ok());
+    EXPECT_EQ(*ReadFile(Path("a")), "old");
+    ASSERT_TRUE(file->Commit().ok());
+  }
+  EXPECT_EQ(*ReadFile(Path("a")), "new content");
+  EXPECT_EQ(FilesInFolder(), 1u);
+}
+
+TEST_F(FileTest, WithoutCommitNothingIsReplacedAndNothingLeft) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
+  {
+    auto file = AtomicFile::Create(Path("a"));
+    ASSERT_TRUE(file.ok()) << file.status();
+    const AtomicFile moved = std::move(*file);
+    EXPECT_EQ(FilesInFolder(), 2u);
+  }
+  EXPECT_EQ(*ReadFile(Path("a")), "old");
+  EXPECT_EQ(FilesInFolder(), 1u);
+}
+
+// A limit on the size of files stands in for a full disk: the write stops in the middle.
+TEST_F(FileTest, AFailedWriteKeepsTheOldFileAndLeavesNothing) {
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = WriteFileAtomically(Path("a"), std::string(5000, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(std::string(status.message()).find(Path("a")), 0u) << status;
+  EXPECT_EQ(*ReadFile(Path("a")), "old");
   EXPECT_EQ(FilesInFolder(), 1u);
 }
 

@@ -1,4 +1,5 @@
-// How AppendGradients walks a graph; that each op's own gradient is right is tests/ops/gradient_test.
+// How AppendGradients walks a graph; that each op's own gradient is right is
+// tests/ops/gradient_test.
 
 #include "hourglass/graph/gradient.h"
 
@@ -80,8 +81,7 @@ TEST(CheckGradients, NoticesAWrongGradient) {
     const Value wrong = graph.Add1(std::make_shared<WrongReshape>(Shape{4}), {in[0]});
     return Sum(graph, Gelu(graph, wrong));
   };
-  const std::string findings =
-      testing::CheckGradients(build, {Numbers(2, 2, 0.1)}, {.wrt = {0}});
+  const std::string findings = testing::CheckGradients(build, {Numbers(2, 2, 0.1)}, {.wrt = {0}});
   EXPECT_NE(findings.find("input 0 along a random direction"), std::string::npos) << findings;
   EXPECT_NE(findings.find("input 0 at element 3"), std::string::npos) << findings;
 }

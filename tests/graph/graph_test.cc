@@ -116,8 +116,8 @@ TEST(Graph, CountsFlopsOfARangeOfNodes) {
 
 TEST(Cost, AddsFieldByField) {
   Cost a{.needed = 1, .dense = 2, .dense_trax = 3, .recompute = 4, .elementwise = 5, .bytes = 6};
-  a += Cost{.needed = 10, .dense = 20, .dense_trax = 30, .recompute = 40, .elementwise = 50,
-            .bytes = 60};
+  a += Cost{
+      .needed = 10, .dense = 20, .dense_trax = 30, .recompute = 40, .elementwise = 50, .bytes = 60};
   EXPECT_EQ(a.needed, 11);
   EXPECT_EQ(a.dense, 22);
   EXPECT_EQ(a.dense_trax, 33);

@@ -13,8 +13,8 @@ namespace {
 
 class BackendTest : public ::testing::TestWithParam<OpCase> {
  protected:
-  // The run on each backend and floating type that supports the case; tests/golden/support_matrix.md
-  // says which those are.
+  // The run on each backend and floating type that supports the case;
+  // tests/golden/support_matrix.md says which those are.
   void ForEachRun(const std::function<void(const BackendUnderTest&, DType,
                                            const std::vector<HostTensor>& inputs)>& body) {
     int runs = 0;
@@ -52,8 +52,8 @@ TEST_P(BackendTest, AgreesWithReference) {
 TEST_P(BackendTest, InPlaceGivesTheSameBits) {
   ForEachRun([&](const BackendUnderTest& backend, DType dtype, const auto& inputs) {
     const auto apart = OpRun::Prepare(backend.make(), GetParam().make(dtype), inputs);
-    const auto in_place = OpRun::Prepare(backend.make(), GetParam().make(dtype), inputs,
-                                         {.in_place = true});
+    const auto in_place =
+        OpRun::Prepare(backend.make(), GetParam().make(dtype), inputs, {.in_place = true});
     ASSERT_TRUE(apart.ok() && in_place.ok());
     ASSERT_TRUE((*apart)->Run().ok());
     const absl::Status status = (*in_place)->Run();

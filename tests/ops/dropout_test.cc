@@ -61,9 +61,9 @@ class DropoutTest : public ::testing::TestWithParam<size_t> {
 INSTANTIATE_TEST_SUITE_P(Backends, DropoutTest, ::testing::Range(size_t{0}, AllBackends().size()),
                          [](const auto& info) { return AllBackends()[info.param].name; });
 
-// Counter and key zero give 6627e8d5 e169c58d bc57ac4c 9b00dbd8 (counter_rng_test). The threshold of
-// rate 0.5 is 80000000: the first element is dropped, the others are doubled. That of 0.75 is c0000000:
-// only the second stays, times 4.
+// Counter and key zero give 6627e8d5 e169c58d bc57ac4c 9b00dbd8 (counter_rng_test). The threshold
+// of rate 0.5 is 80000000: the first element is dropped, the others are doubled. That of 0.75 is
+// c0000000: only the second stays, times 4.
 TEST_P(DropoutTest, GoldenVector) {
   const HostTensor ones = Filled({1, 4}, 1.0);
   EXPECT_EQ(Run(std::make_shared<DropoutOp>(0.5, 0), {ones, Random(0, 0, 0)})[0].values,
@@ -75,10 +75,8 @@ TEST_P(DropoutTest, GoldenVector) {
 // The pi vector of counter_rng_test: site 243f6a88, step 85a308d3, sequence 13198a2e, seed
 // 299f31d0a4093822. Its element quad is out of reach here, so the draws come from CounterRng.
 TEST_P(DropoutTest, EverySeedWordStepAndSequenceIsUsed) {
-  const CounterRng rng{.seed = 0x299f31d0a4093822,
-                       .site = 0x243f6a88,
-                       .step = 0x85a308d3,
-                       .sequence = 0x13198a2e};
+  const CounterRng rng{
+      .seed = 0x299f31d0a4093822, .site = 0x243f6a88, .step = 0x85a308d3, .sequence = 0x13198a2e};
   const auto out = Run(std::make_shared<DropoutOp>(0.5, rng.site),
                        {Filled({1, 37}, 1.0), Random(rng.seed, rng.step, rng.sequence)});
   for (uint64_t e = 0; e < 37; ++e) {
@@ -100,9 +98,12 @@ TEST_P(DropoutTest, BatchOfEightIsTwoOfFour) {
 
 TEST_P(DropoutTest, AttentionBatchOfEightIsTwoOfFour) {
   const HostTensor x = Counting({8, 5, 24});
-  const auto op = std::make_shared<AttentionOp>(AttentionAttributes{
-      .geometry = {.queries = 5, .keys = 5}, .heads = 2, .packed = true, .dropout = 0.4,
-      .site = kSite});
+  const auto op =
+      std::make_shared<AttentionOp>(AttentionAttributes{.geometry = {.queries = 5, .keys = 5},
+                                                        .heads = 2,
+                                                        .packed = true,
+                                                        .dropout = 0.4,
+                                                        .site = kSite});
   const auto whole = Run(op, {x, Random(11, 2, 0)})[0];
   const auto first = Run(op, {Rows(x, 0, 4), Random(11, 2, 0)})[0];
   const auto second = Run(op, {Rows(x, 4, 4), Random(11, 2, 4)})[0];
@@ -110,8 +111,8 @@ TEST_P(DropoutTest, AttentionBatchOfEightIsTwoOfFour) {
   EXPECT_EQ(Rows(whole, 4, 4).values, second.values);
 }
 
-// All values 1 and one visible key more per query: out_i counts the kept probabilities, so the masks
-// of forward can be read from it when all scores are equal.
+// All values 1 and one visible key more per query: out_i counts the kept probabilities, so the
+// masks of forward can be read from it when all scores are equal.
 TEST_P(DropoutTest, AttentionDrawsByHeadQueryAndKey) {
   constexpr int64_t kHeads = 2, kQueries = 6, kKeys = 6, kHeadWidth = 8;
   const CounterRng rng{.seed = 11, .site = kSite, .step = 2, .sequence = 9};
@@ -123,9 +124,12 @@ TEST_P(DropoutTest, AttentionDrawsByHeadQueryAndKey) {
       x.values[static_cast<size_t>(j * 3 * kHeads * kHeadWidth + column)] = 1.0;
     }
   }
-  const auto op = std::make_shared<AttentionOp>(AttentionAttributes{
-      .geometry = {.queries = kQueries, .keys = kKeys}, .heads = kHeads, .packed = true,
-      .dropout = 0.5, .site = kSite});
+  const auto op = std::make_shared<AttentionOp>(
+      AttentionAttributes{.geometry = {.queries = kQueries, .keys = kKeys},
+                          .heads = kHeads,
+                          .packed = true,
+                          .dropout = 0.5,
+                          .site = kSite});
   const auto out = Run(op, {x, Random(rng.seed, rng.step, rng.sequence)})[0];
   for (int64_t h = 0; h < kHeads; ++h) {
     for (int64_t i = 0; i < kQueries; ++i) {

@@ -37,8 +37,9 @@ TEST_P(FlopsTest, ReferenceLoopsCountDense) {
   EXPECT_EQ(kernel->Executed(), kernel->CountedFlops());
 }
 
-// Kernels work in tiles. A side shorter than a tile is filled up, and the work on the filling counts as
-// executed; so the upper limit of attention on less than a tile is the dense work of a whole tile.
+// Kernels work in tiles. A side shorter than a tile is filled up, and the work on the filling
+// counts as executed; so the upper limit of attention on less than a tile is the dense work of a
+// whole tile.
 constexpr int64_t kLargestTile = 32;
 
 std::shared_ptr<const Op> OnWholeTiles(std::shared_ptr<const Op> op) {
@@ -60,8 +61,8 @@ TEST_P(FlopsTest, ExecutedLiesBetweenNeededAndDense) {
   for (const BackendUnderTest& backend : AllBackends()) {
     for (const DType dtype : backend.dtypes) {
       SCOPED_TRACE(backend.name + " " + std::string(Name(dtype)));
-      const auto run = OpRun::Prepare(backend.make(), GetParam().make(dtype),
-                                      MakeInputs(GetParam(), dtype));
+      const auto run =
+          OpRun::Prepare(backend.make(), GetParam().make(dtype), MakeInputs(GetParam(), dtype));
       if (run.status().code() == absl::StatusCode::kUnimplemented) continue;
       ASSERT_TRUE(run.ok()) << run.status();
       if (IsView(**run)) continue;

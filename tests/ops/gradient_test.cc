@@ -1,9 +1,8 @@
 // Every differentiable op case against f64 differences, through AppendGradients.
 
-#include "tests/support/gradcheck.h"
-
 #include <gtest/gtest.h>
 
+#include "tests/support/gradcheck.h"
 #include "tests/support/op_case.h"
 
 namespace hourglass::testing {

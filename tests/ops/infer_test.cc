@@ -28,7 +28,8 @@ TensorSpec U(Shape shape) { return {std::move(shape), DType::kU32}; }
 // Not inline: g++ 12 takes the unused storage of a rank-0 shape for an uninitialised read.
 [[gnu::noinline]] TensorSpec Scalar() { return {}; }
 
-// --- Every case of the table -----------------------------------------------------------------------
+// --- Every case of the table
+// -----------------------------------------------------------------------
 
 class InferCaseTest : public ::testing::TestWithParam<OpCase> {
  protected:
@@ -43,6 +44,9 @@ class InferCaseTest : public ::testing::TestWithParam<OpCase> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Ops, InferCaseTest, ::testing::ValuesIn(AllOpCases()),
+                         [](const auto& info) { return TestName(info.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(SpeedRows, InferCaseTest, ::testing::ValuesIn(SpeedOpCases()),
                          [](const auto& info) { return TestName(info.param.name); });
 
 TEST_P(InferCaseTest, NameIsThatOfTheTable) { EXPECT_EQ(op()->Name(), GetParam().OpName()); }
@@ -69,12 +73,12 @@ TEST_P(InferCaseTest, AnotherNumberOfInputsIsRefused) {
   fewer.pop_back();
   const auto with_fewer = op()->Infer(fewer);
   EXPECT_EQ(with_fewer.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(with_fewer.status().message()).find(GetParam().OpName()),
-            std::string::npos)
+  EXPECT_NE(std::string(with_fewer.status().message()).find(GetParam().OpName()), std::string::npos)
       << with_fewer.status();
 }
 
-// --- Results by hand -------------------------------------------------------------------------------
+// --- Results by hand
+// -------------------------------------------------------------------------------
 
 struct Good {
   std::string name;
@@ -91,7 +95,10 @@ std::shared_ptr<const Op> Make(Args&&... args) {
 
 AttentionAttributes Attention(AttentionGeometry geometry, int64_t heads, bool relative, bool packed,
                               double dropout = 0.0) {
-  return {.geometry = geometry, .heads = heads, .relative = relative, .packed = packed,
+  return {.geometry = geometry,
+          .heads = heads,
+          .relative = relative,
+          .packed = packed,
           .dropout = dropout};
 }
 constexpr AttentionGeometry kSelf4{.queries = 4, .keys = 4};
@@ -100,35 +107,54 @@ constexpr AttentionGeometry kUp{.queries = 6, .keys = 2, .key_step = 3};
 
 std::vector<Good> GoodCases() {
   return {
-      {"matmul", Make<MatmulOp>(false, false, true), {F({2, 3, 5}), F({5, 7}), F({7})},
+      {"matmul",
+       Make<MatmulOp>(false, false, true),
+       {F({2, 3, 5}), F({5, 7}), F({7})},
        {F({2, 3, 7})}},
-      {"matmul_transpose_a", Make<MatmulOp>(true, false, false), {F({2, 3, 5}), F({2, 3, 7})},
+      {"matmul_transpose_a",
+       Make<MatmulOp>(true, false, false),
+       {F({2, 3, 5}), F({2, 3, 7})},
        {F({5, 7})}},
-      {"matmul_transpose_b", Make<MatmulOp>(false, true, false), {F({2, 3, 5}), F({7, 5})},
+      {"matmul_transpose_b",
+       Make<MatmulOp>(false, true, false),
+       {F({2, 3, 5}), F({7, 5})},
        {F({2, 3, 7})}},
-      {"layer_norm", Make<LayerNormOp>(), {F({2, 3, 5}), F({5}), F({5})},
+      {"layer_norm",
+       Make<LayerNormOp>(),
+       {F({2, 3, 5}), F({5}), F({5})},
        {F({2, 3, 5}), F({6}), F({6})}},
-      {"layer_norm_grad", Make<LayerNormGradOp>(),
-       {F({2, 3, 5}), F({5}), F({6}), F({6}), F({2, 3, 5})}, {F({2, 3, 5}), F({5}), F({5})}},
-      {"attention_packed", Make<AttentionOp>(Attention(kSelf4, 2, false, true)), {F({3, 4, 24})},
+      {"layer_norm_grad",
+       Make<LayerNormGradOp>(),
+       {F({2, 3, 5}), F({5}), F({6}), F({6}), F({2, 3, 5})},
+       {F({2, 3, 5}), F({5}), F({5})}},
+      {"attention_packed",
+       Make<AttentionOp>(Attention(kSelf4, 2, false, true)),
+       {F({3, 4, 24})},
        {F({3, 4, 8}), F({3, 2, 4})}},
-      {"attention_down", Make<AttentionOp>(Attention(kDown, 2, true, false)),
+      {"attention_down",
+       Make<AttentionOp>(Attention(kDown, 2, true, false)),
        {F({3, 2, 8}), F({3, 6, 16}), F({6, 8}), F({2, 4}), F({2, 4})},
        {F({3, 2, 8}), F({3, 2, 2})}},
-      {"attention_up", Make<AttentionOp>(Attention(kUp, 2, true, false, 0.1)),
+      {"attention_up",
+       Make<AttentionOp>(Attention(kUp, 2, true, false, 0.1)),
        {F({3, 6, 8}), F({3, 2, 16}), F({6, 8}), F({2, 4}), F({2, 4}), U({4})},
        {F({3, 6, 8}), F({3, 2, 6})}},
-      {"attention_grad", Make<AttentionGradOp>(Attention(kDown, 2, false, false, 0.1)),
+      {"attention_grad",
+       Make<AttentionGradOp>(Attention(kDown, 2, false, false, 0.1)),
        {F({3, 2, 8}), F({3, 6, 16}), U({4}), F({3, 2, 8}), F({3, 2, 2}), F({3, 2, 8})},
        {F({3, 2, 8}), F({3, 6, 16})}},
       {"pool", Make<PoolOp>(3, 1.0), {F({2, 6, 5})}, {F({2, 2, 5})}},
       {"repeat", Make<RepeatOp>(3, 1.0), {F({2, 2, 5})}, {F({2, 6, 5})}},
       {"embedding", Make<EmbeddingOp>(), {F({256, 8}), I({2, 3})}, {F({2, 3, 8})}},
       {"embedding_grad", Make<EmbeddingGradOp>(256), {I({2, 3}), F({2, 3, 8})}, {F({256, 8})}},
-      {"cross_entropy", Make<CrossEntropyOp>(std::nullopt), {F({2, 3, 7}), I({2, 3})},
+      {"cross_entropy",
+       Make<CrossEntropyOp>(std::nullopt),
+       {F({2, 3, 7}), I({2, 3})},
        {F({1}), F({2, 3})}},
-      {"cross_entropy_bf16", Make<CrossEntropyOp>(std::nullopt),
-       {{Shape{2, 3, 7}, DType::kBF16}, I({2, 3})}, {F({1}), F({2, 3})}},
+      {"cross_entropy_bf16",
+       Make<CrossEntropyOp>(std::nullopt),
+       {{Shape{2, 3, 7}, DType::kBF16}, I({2, 3})},
+       {F({1}), F({2, 3})}},
       {"shift_rows", Make<ShiftRowsOp>(1, 5), {I({2, 3})}, {I({2, 5})}},
       {"reshape", Make<ReshapeOp>(Shape{6, 2}), {F({3, 4})}, {F({6, 2})}},
       {"column_sum", Make<ColumnSumOp>(), {F({2, 3, 4})}, {F({4})}},
@@ -152,7 +178,8 @@ TEST_P(InferGoodTest, GivesTheSpecs) {
   }
 }
 
-// --- Refusals --------------------------------------------------------------------------------------
+// --- Refusals
+// --------------------------------------------------------------------------------------
 
 struct Bad {
   std::string name;
@@ -178,7 +205,9 @@ std::vector<Bad> BadRows() {
       {"matmul_scalar", plain, {Scalar(), F({5, 7})}, "a"},
       {"matmul_bias_width", bias, {F({2, 5}), F({5, 7}), F({6})}, "bias"},
       {"matmul_transpose_a_rows", transpose_a, {F({2, 3, 5}), F({7, 5})}, "rows"},
-      {"matmul_both_transposed", Make<MatmulOp>(true, true, false), {F({3, 5}), F({3, 5})},
+      {"matmul_both_transposed",
+       Make<MatmulOp>(true, true, false),
+       {F({3, 5}), F({3, 5})},
        "transpose"},
       {"layer_norm_scale", norm, {F({2, 5}), F({4}), F({5})}, "scale"},
       {"layer_norm_bias", norm, {F({2, 5}), F({5}), F({4})}, "bias"},
@@ -195,10 +224,14 @@ std::vector<Bad> BadRows() {
       {"cross_entropy_targets", loss, {F({2, 3, 7}), I({2, 4})}, "targets"},
       {"cross_entropy_float_targets", loss, {F({2, 3, 7}), F({2, 3})}, "targets"},
       {"cross_entropy_logit_rank", loss, {F({6, 7}), I({2, 3})}, "logits"},
-      {"cross_entropy_grad_token_nats", loss_grad,
-       {F({2, 3, 7}), I({2, 3}), F({6}), F({1})}, "token_nats"},
-      {"cross_entropy_grad_d_loss", loss_grad,
-       {F({2, 3, 7}), I({2, 3}), F({2, 3}), F({2, 3})}, "d_loss"},
+      {"cross_entropy_grad_token_nats",
+       loss_grad,
+       {F({2, 3, 7}), I({2, 3}), F({6}), F({1})},
+       "token_nats"},
+      {"cross_entropy_grad_d_loss",
+       loss_grad,
+       {F({2, 3, 7}), I({2, 3}), F({2, 3}), F({2, 3})},
+       "d_loss"},
   };
 }
 
@@ -226,17 +259,25 @@ std::vector<Bad> BadAttention() {
       {"attention_key_width", down, {F({3, 2, 8}), F({3, 6, 8})}, "key_value"},
       {"attention_key_batch", down, {F({3, 2, 8}), F({2, 6, 16})}, "key_value"},
       {"attention_key_type", down, {F({3, 2, 8}), {Shape{3, 6, 16}, DType::kF64}}, "key_value"},
-      {"attention_geometry", Make<AttentionOp>(Attention({.queries = 2, .keys = 5, .query_step = 3},
-                                                         2, false, false)),
-       {F({3, 2, 8}), F({3, 5, 16})}, "positions"},
-      {"attention_no_query", Make<AttentionOp>(Attention({.queries = 0, .keys = 0}, 2, false,
-                                                         false)),
-       {F({3, 0, 8}), F({3, 0, 16})}, "0 queries"},
-      {"attention_grad_out", grad, {F({3, 4, 24}), F({3, 4, 9}), F({3, 2, 4}), F({3, 4, 8})},
+      {"attention_geometry",
+       Make<AttentionOp>(Attention({.queries = 2, .keys = 5, .query_step = 3}, 2, false, false)),
+       {F({3, 2, 8}), F({3, 5, 16})},
+       "positions"},
+      {"attention_no_query",
+       Make<AttentionOp>(Attention({.queries = 0, .keys = 0}, 2, false, false)),
+       {F({3, 0, 8}), F({3, 0, 16})},
+       "0 queries"},
+      {"attention_grad_out",
+       grad,
+       {F({3, 4, 24}), F({3, 4, 9}), F({3, 2, 4}), F({3, 4, 8})},
        "out"},
-      {"attention_grad_d_out", grad, {F({3, 4, 24}), F({3, 4, 8}), F({3, 2, 4}), F({3, 4, 9})},
+      {"attention_grad_d_out",
+       grad,
+       {F({3, 4, 24}), F({3, 4, 8}), F({3, 2, 4}), F({3, 4, 9})},
        "d_out"},
-      {"attention_grad_source", grad, {F({3, 5, 24}), F({3, 4, 8}), F({3, 2, 4}), F({3, 4, 8})},
+      {"attention_grad_source",
+       grad,
+       {F({3, 5, 24}), F({3, 4, 8}), F({3, 2, 4}), F({3, 4, 8})},
        "query_key_value"},
   };
 }

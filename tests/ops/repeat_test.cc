@@ -16,8 +16,8 @@ INSTANTIATE_TEST_SUITE_P(Ops, RepeatTest, ::testing::ValuesIn(AllOpCases()),
 
 using Bits = std::vector<std::vector<std::byte>>;
 
-// One kernel run twice, and another kernel of the same node: three times the same bits. Unimplemented
-// where the backend does not have the op.
+// One kernel run twice, and another kernel of the same node: three times the same bits.
+// Unimplemented where the backend does not have the op.
 absl::StatusOr<Bits> RunRepeatedly(const BackendUnderTest& backend, const OpCase& op_case,
                                    DType dtype, int threads) {
   Bits first;

@@ -1,6 +1,7 @@
 // Which backend does which op in which floating type, as a table that is looked at in review.
 //
-// To write the golden file again:  HOURGLASS_WRITE_GOLDEN=1 ./bazelw run //tests/ops:support_matrix_test
+// To write the golden file again:  HOURGLASS_WRITE_GOLDEN=1 ./bazelw run
+// //tests/ops:support_matrix_test
 
 #include <gtest/gtest.h>
 
@@ -72,7 +73,8 @@ std::string Table() {
   }
   return absl::StrCat(
       "# Support matrix\n\n"
-      "Written by `//tests/ops:support_matrix_test`: a cell says whether the backend compiles the op\n"
+      "Written by `//tests/ops:support_matrix_test`: a cell says whether the backend compiles the "
+      "op\n"
       "cases of `tests/support` in that floating type, or how many of them. bf16 as on a CPU that\n"
       "multiplies it (AVX512-BF16 or AMX).\n\n",
       header, "\n", line, "\n", rows);
@@ -111,8 +113,8 @@ TEST(SupportMatrix, EqualsTheGoldenFile) {
   ASSERT_TRUE(golden.ok()) << golden.status();
   EXPECT_EQ(ComparableHere(table), ComparableHere(*golden))
       << "If the change is meant, write the file again: "
-                               "HOURGLASS_WRITE_GOLDEN=1 ./bazelw run "
-                               "//tests/ops:support_matrix_test";
+         "HOURGLASS_WRITE_GOLDEN=1 ./bazelw run "
+         "//tests/ops:support_matrix_test";
 }
 
 // Nothing an op asks of a backend may be unknown to the reference: it is the oracle of all others.

@@ -11,8 +11,8 @@
 namespace hourglass::testing {
 namespace {
 
-// Smaller than this share of the largest number of all outputs counts as zero: rounding leaves traces
-// where the mathematics has none.
+// Smaller than this share of the largest number of all outputs counts as zero: rounding leaves
+// traces where the mathematics has none.
 constexpr double kZeroShare = 1e-5;
 
 std::vector<HostTensor> AbsoluteValues(std::vector<HostTensor> tensors) {
@@ -113,8 +113,8 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
       const bool must_equal = op_case.exact || !IsFloating(dtype);
       const double target = must_equal ? RoundTo(dtype, want.values[e]) : want.values[e];
       const double limit = must_equal ? 0.0 : Tolerance(op_case, oracle, i, e, dtype);
-      const bool same = got.values[e] == target ||
-                        (std::isnan(got.values[e]) && std::isnan(target));
+      const bool same =
+          got.values[e] == target || (std::isnan(got.values[e]) && std::isnan(target));
       if (same || std::abs(got.values[e] - target) <= limit) continue;
       if (wrong++ == 0) first = e;
     }

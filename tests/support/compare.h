@@ -8,7 +8,8 @@
 
 namespace hourglass::testing {
 
-// Results of the f64 reference on the numbers of a case, and the scale of the error of each element.
+// Results of the f64 reference on the numbers of a case, and the scale of the error of each
+// element.
 struct Oracle {
   std::vector<HostTensor> outputs;
   std::vector<std::vector<double>> scales;  // as outputs
@@ -17,13 +18,13 @@ struct Oracle {
 // `inputs` may be in any floating type.
 Oracle ComputeOracle(const OpCase& op_case, const std::vector<HostTensor>& inputs);
 
-// One line per finding, empty if all is well: an output beyond its bound, or bits that differ if the
-// case is exact.
+// One line per finding, empty if all is well: an output beyond its bound, or bits that differ if
+// the case is exact.
 std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
                            const std::vector<HostTensor>& outputs);
 
-// Reasons not to trust the case itself: a constant output, a fraction of zeros other than declared, a
-// tolerance in `dtype` above 5 % of the root mean square. Empty if it is sound.
+// Reasons not to trust the case itself: a constant output, a fraction of zeros other than declared,
+// a tolerance in `dtype` above 5 % of the root mean square. Empty if it is sound.
 std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType dtype);
 
 // Largest |error| / (epsilon * scale) over floating outputs: what c has to exceed.

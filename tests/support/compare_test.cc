@@ -66,9 +66,7 @@ TEST(CompareOutputs, AnotherShapeIsWrong) {
   EXPECT_NE(CompareOutputs(op_case, oracle, {}), "");
 }
 
-TEST(Mistrust, TrustsAnOrdinaryCase) {
-  EXPECT_EQ(MistrustOf(AddCase(Normal(), Normal())), "");
-}
+TEST(Mistrust, TrustsAnOrdinaryCase) { EXPECT_EQ(MistrustOf(AddCase(Normal(), Normal())), ""); }
 
 TEST(Mistrust, AConstantOutput) {
   EXPECT_NE(MistrustOf(AddCase(Numbers({1}), Numbers({2}))).find("constant"), std::string::npos);
@@ -90,7 +88,8 @@ TEST(Mistrust, ZerosThatWereNotDeclared) {
   EXPECT_NE(MistrustOf(op_case).find("declared 0.4"), std::string::npos);
 }
 
-// Sums that cancel: 1000 + x - 1000 in f32 with c = 1 allows 0.00024; a result of 0.001 is mistrusted.
+// Sums that cancel: 1000 + x - 1000 in f32 with c = 1 allows 0.00024; a result of 0.001 is
+// mistrusted.
 TEST(Mistrust, AToleranceAboveFivePercent) {
   const OpCase cancels =
       AddCase(Numbers({1000}), Numbers({-1000.001, -999.999, -1000.002, -999.998}));

@@ -19,9 +19,7 @@ Generator Each(Next next) {
   };
 }
 
-double NextNormal(std::mt19937_64& random) {
-  return std::normal_distribution<double>()(random);
-}
+double NextNormal(std::mt19937_64& random) { return std::normal_distribution<double>()(random); }
 
 int64_t NextInteger(std::mt19937_64& random, int64_t low, int64_t high) {
   return std::uniform_int_distribution<int64_t>(low, high)(random);
@@ -30,7 +28,8 @@ int64_t NextInteger(std::mt19937_64& random, int64_t low, int64_t high) {
 }  // namespace
 
 Generator Normal(double deviation, double mean) {
-  return Each([=](std::mt19937_64& random, int64_t) { return mean + deviation * NextNormal(random); });
+  return Each(
+      [=](std::mt19937_64& random, int64_t) { return mean + deviation * NextNormal(random); });
 }
 
 Generator Positive() {
@@ -51,9 +50,8 @@ Generator Tokens(int vocab_size, int mask_every) {
 }
 
 Generator Numbers(std::vector<double> values) {
-  return Each([=](std::mt19937_64&, int64_t i) {
-    return values[static_cast<size_t>(i) % values.size()];
-  });
+  return Each(
+      [=](std::mt19937_64&, int64_t i) { return values[static_cast<size_t>(i) % values.size()]; });
 }
 
 Generator RandomWords(uint64_t seed, uint32_t step, uint32_t first_sequence) {

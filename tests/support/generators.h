@@ -45,8 +45,8 @@ std::function<std::shared_ptr<const Op>(DType)> Makes(Args... args) {
 // The families of the table.
 void AddCoreCases(std::vector<OpCase>& cases);
 void AddMatmulCases(std::vector<OpCase>& cases);
-void AddRowCases(std::vector<OpCase>& cases);        // norm, loss, embedding
-void AddLayoutCases(std::vector<OpCase>& cases);     // layout, pooling, rotary
+void AddRowCases(std::vector<OpCase>& cases);          // norm, loss, embedding
+void AddLayoutCases(std::vector<OpCase>& cases);       // layout, pooling, rotary
 void AddElementwiseCases(std::vector<OpCase>& cases);  // gelu, dropout, optimizer
 void AddAttentionCases(std::vector<OpCase>& cases);
 

@@ -142,11 +142,10 @@ absl::StatusOr<std::string> Check(const LossBuilder& build, const std::vector<Ho
       HG_ASSIGN_OR_RETURN(const double numeric, loss.Derivative(i, directions[d]));
       const double analytic = Product(gradient, directions[d]);
       if (std::abs(analytic - numeric) <= limit) continue;
-      absl::StrAppend(&findings, "input ", i,
-                      d == 0 ? std::string(" along a random direction")
-                             : absl::StrCat(" at element ", d - 1),
-                      ": gradient ", analytic, ", difference quotient ", numeric, ", limit ", limit,
-                      "\n");
+      absl::StrAppend(
+          &findings, "input ", i,
+          d == 0 ? std::string(" along a random direction") : absl::StrCat(" at element ", d - 1),
+          ": gradient ", analytic, ", difference quotient ", numeric, ", limit ", limit, "\n");
     }
   }
   return findings;

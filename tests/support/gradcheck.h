@@ -15,8 +15,8 @@ namespace hourglass::testing {
 using LossBuilder = std::function<Value(Graph& graph, const std::vector<Value>& inputs)>;
 
 struct GradientCheckOptions {
-  std::vector<int> wrt = {};       // inputs to check
-  bool every_element = true;   // of inputs of at most kElementwiseLimit elements
+  std::vector<int> wrt = {};  // inputs to check
+  bool every_element = true;  // of inputs of at most kElementwiseLimit elements
 };
 inline constexpr size_t kElementwiseLimit = 200;
 

@@ -90,9 +90,9 @@ absl::StatusOr<std::vector<HostTensor>> RunAsProgram(std::shared_ptr<Backend> ba
   std::vector<HostTensor> outputs;
   for (size_t i = 0; i < results.size(); ++i) {
     const int state_input = StateOfOutput(*op, i);
-    HG_ASSIGN_OR_RETURN(HostTensor output,
-                        state_input >= 0 ? program.GetState(absl::StrCat("in", state_input))
-                                         : program.Get(absl::StrCat("out", i)));
+    HG_ASSIGN_OR_RETURN(HostTensor output, state_input >= 0
+                                               ? program.GetState(absl::StrCat("in", state_input))
+                                               : program.Get(absl::StrCat("out", i)));
     outputs.push_back(std::move(output));
   }
   return outputs;

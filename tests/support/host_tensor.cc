@@ -35,11 +35,16 @@ void Store(double value, std::byte* to) {
 template <typename F>
 void Dispatch(DType dtype, F f) {
   switch (dtype) {
-    case DType::kF32: return f(float());
-    case DType::kBF16: return f(BFloat16());
-    case DType::kF64: return f(double());
-    case DType::kI32: return f(int32_t());
-    case DType::kU32: return f(uint32_t());
+    case DType::kF32:
+      return f(float());
+    case DType::kBF16:
+      return f(BFloat16());
+    case DType::kF64:
+      return f(double());
+    case DType::kI32:
+      return f(int32_t());
+    case DType::kU32:
+      return f(uint32_t());
   }
 }
 
@@ -57,9 +62,13 @@ double RoundTo(DType dtype, double value) {
 
 double EpsilonOf(DType dtype) {
   switch (dtype) {
-    case DType::kF64: return 0x1p-52;
-    case DType::kF32: return 0x1p-23;
-    default: HG_CHECK(dtype == DType::kBF16); return 0x1p-7;
+    case DType::kF64:
+      return 0x1p-52;
+    case DType::kF32:
+      return 0x1p-23;
+    default:
+      HG_CHECK(dtype == DType::kBF16);
+      return 0x1p-7;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The one table of op cases. Shape inference, gradients, agreement of backends, repeatability, FLOP
-// counts, the support matrix and the speed runs all read it: a row added here is checked everywhere.
+// counts, the support matrix and the speed runs all read it: a row added here is checked
+// everywhere.
 
 #include <functional>
 #include <memory>
@@ -43,19 +44,20 @@ struct ErrorBound {
 
 // What is known of an output beforehand; a test that finds otherwise is badly built.
 struct OutputTraits {
-  std::optional<double> zeros = {};  // fraction, +- 0.1; none: at most 0.05. At 1 nothing else is asked.
-  bool constant = false;        // all elements equal
+  std::optional<double> zeros =
+      {};                 // fraction, +- 0.1; none: at most 0.05. At 1 nothing else is asked.
+  bool constant = false;  // all elements equal
 };
 
 struct OpCase {
   std::string name;  // "op/case", unique
   std::function<std::shared_ptr<const Op>(DType run)> make;
   std::vector<CaseInput> inputs = {};
-  std::vector<int> differentiable = {};    // inputs whose gradient is checked, through output 0
+  std::vector<int> differentiable = {};  // inputs whose gradient is checked, through output 0
   ErrorBound bound = {};
-  bool exact = false;                 // equal bits in every dtype; `bound` is not used
+  bool exact = false;                      // equal bits in every dtype; `bound` is not used
   std::vector<OutputTraits> outputs = {};  // empty: defaults for all
-  bool slow = false;                  // too large to differentiate element by element
+  bool slow = false;                       // too large to differentiate element by element
 
   std::string OpName() const { return name.substr(0, name.find('/')); }
   OutputTraits Traits(size_t output) const {
@@ -67,6 +69,9 @@ struct OpCase {
 inline void PrintTo(const OpCase& op_case, std::ostream* out) { *out << op_case.name; }
 
 const std::vector<OpCase>& AllOpCases();
+
+// Rows of real size, whose shapes are checked and whose speed is measured; no bounds are stated.
+const std::vector<OpCase>& SpeedOpCases();
 
 // The inputs of a case in a floating type; the same numbers at every call.
 std::vector<HostTensor> MakeInputs(const OpCase& op_case, DType run);

@@ -12,84 +12,63 @@ AttentionGeometry Up(int64_t k, int64_t coarse) {
   return {.queries = k * coarse, .keys = coarse, .key_step = k};
 }
 
+enum Flag : int { kPlain = 0, kPacked = 1, kRelative = 2, kSlow = 4 };
+
 struct Case {
   const char* name;
   AttentionGeometry geometry;
   int64_t heads, head_width;
-  bool relative = false, packed = false;
-  double dropout = 0.0;
+  int flags;
   int64_t batch = 2;
-  bool slow = false;
+  double dropout = 0.0;
   double zeros = 0.0;  // in the output: rows whose visible keys are all dropped
+
+  bool packed() const { return (flags & kPacked) != 0; }
+  bool relative() const { return (flags & kRelative) != 0; }
+  bool slow() const { return (flags & kSlow) != 0; }
 };
 
 // Sizes on both sides of 16, 32, 64 and 128, which tiles are made of.
 const Case kCases[] = {
-    {.name = "self_n1", .geometry = Self(1), .heads = 1, .head_width = 4, .packed = true},
-    {.name = "self_n1_relative", .geometry = Self(1), .heads = 2, .head_width = 8, .relative = true,
-     .packed = true},
-    {.name = "self_n2", .geometry = Self(2), .heads = 1, .head_width = 4, .packed = true, .batch = 1},
-    {.name = "self_n7", .geometry = Self(7), .heads = 1, .head_width = 8, .packed = true},
-    {.name = "self_n9_split", .geometry = Self(9), .heads = 2, .head_width = 4},
-    {.name = "self_n13_relative", .geometry = Self(13), .heads = 2, .head_width = 4,
-     .relative = true, .packed = true},
-    {.name = "self_n6_relative_split", .geometry = Self(6), .heads = 2, .head_width = 4,
-     .relative = true},
-    {.name = "self_n13_dropout", .geometry = Self(13), .heads = 2, .head_width = 4, .packed = true,
-     .dropout = 0.5, .zeros = 0.15},
-    {.name = "self_n11_relative_dropout", .geometry = Self(11), .heads = 2, .head_width = 8,
-     .relative = true, .packed = true, .dropout = 0.1},
-    {.name = "self_n16_heads8", .geometry = Self(16), .heads = 8, .head_width = 4, .packed = true,
-     .slow = true},
-    {.name = "self_n33_relative_width64", .geometry = Self(33), .heads = 1, .head_width = 64,
-     .relative = true, .packed = true, .slow = true},
-    {.name = "self_n64_relative_heads8", .geometry = Self(64), .heads = 8, .head_width = 16,
-     .relative = true, .packed = true, .batch = 1, .slow = true},
-    {.name = "self_n130_relative_width64", .geometry = Self(130), .heads = 2, .head_width = 64,
-     .relative = true, .packed = true, .slow = true},
-    {.name = "self_n130_relative_dropout", .geometry = Self(130), .heads = 2, .head_width = 16,
-     .relative = true, .packed = true, .dropout = 0.1, .slow = true},
-    {.name = "self_n200", .geometry = Self(200), .heads = 2, .head_width = 16, .packed = true,
-     .slow = true},
-    {.name = "self_n300_relative", .geometry = Self(300), .heads = 1, .head_width = 16,
-     .relative = true, .packed = true, .batch = 1, .slow = true},
-    {.name = "down_k2_m4", .geometry = Down(2, 4), .heads = 2, .head_width = 4},
-    {.name = "down_k2_m3_relative", .geometry = Down(2, 3), .heads = 2, .head_width = 4,
-     .relative = true},
-    {.name = "down_k3_m1_relative", .geometry = Down(3, 1), .heads = 1, .head_width = 8,
-     .relative = true},
-    {.name = "down_k3_m5_relative", .geometry = Down(3, 5), .heads = 1, .head_width = 4,
-     .relative = true},
-    {.name = "down_k4_m4_relative_heads8", .geometry = Down(4, 4), .heads = 8, .head_width = 4,
-     .relative = true, .slow = true},
-    {.name = "down_k2_m6_relative_dropout", .geometry = Down(2, 6), .heads = 2, .head_width = 4,
-     .relative = true, .dropout = 0.25},
-    {.name = "down_k3_m50_relative", .geometry = Down(3, 50), .heads = 2, .head_width = 16,
-     .relative = true, .slow = true},
-    {.name = "down_k4_m33_relative_width64", .geometry = Down(4, 33), .heads = 1, .head_width = 64,
-     .relative = true, .batch = 1, .slow = true},
-    {.name = "up_k2_m4", .geometry = Up(2, 4), .heads = 2, .head_width = 4},
-    {.name = "up_k2_m3_relative", .geometry = Up(2, 3), .heads = 2, .head_width = 4,
-     .relative = true},
-    {.name = "up_k3_one_key_relative", .geometry = Up(3, 1), .heads = 1, .head_width = 8,
-     .relative = true},
-    {.name = "up_k3_m5_relative", .geometry = Up(3, 5), .heads = 1, .head_width = 4,
-     .relative = true},
-    {.name = "up_k4_m4_relative_heads8", .geometry = Up(4, 4), .heads = 8, .head_width = 4,
-     .relative = true, .slow = true},
-    {.name = "up_k2_m6_relative_dropout", .geometry = Up(2, 6), .heads = 2, .head_width = 4,
-     .relative = true, .dropout = 0.25},
-    {.name = "up_k3_m50_relative", .geometry = Up(3, 50), .heads = 2, .head_width = 16,
-     .relative = true, .slow = true},
-    {.name = "up_k4_m33_relative_width64", .geometry = Up(4, 33), .heads = 1, .head_width = 64,
-     .relative = true, .batch = 1, .slow = true},
+    {"self_n1", Self(1), 1, 4, kPacked},
+    {"self_n1_relative", Self(1), 2, 8, kPacked | kRelative},
+    {"self_n2", Self(2), 1, 4, kPacked, 1},
+    {"self_n7", Self(7), 1, 8, kPacked},
+    {"self_n9_split", Self(9), 2, 4, kPlain},
+    {"self_n13_relative", Self(13), 2, 4, kPacked | kRelative},
+    {"self_n6_relative_split", Self(6), 2, 4, kRelative},
+    {"self_n13_dropout", Self(13), 2, 4, kPacked, 2, 0.5, 0.15},
+    {"self_n11_relative_dropout", Self(11), 2, 8, kPacked | kRelative, 2, 0.1},
+    {"self_n16_heads8", Self(16), 8, 4, kPacked | kSlow},
+    {"self_n33_relative_width64", Self(33), 1, 64, kPacked | kRelative | kSlow},
+    {"self_n64_relative_heads8", Self(64), 8, 16, kPacked | kRelative | kSlow, 1},
+    {"self_n130_relative_width64", Self(130), 2, 64, kPacked | kRelative | kSlow},
+    {"self_n130_relative_dropout", Self(130), 2, 16, kPacked | kRelative | kSlow, 2, 0.1},
+    {"self_n200", Self(200), 2, 16, kPacked | kSlow},
+    {"self_n300_relative", Self(300), 1, 16, kPacked | kRelative | kSlow, 1},
+    {"down_k2_m4", Down(2, 4), 2, 4, kPlain},
+    {"down_k2_m3_relative", Down(2, 3), 2, 4, kRelative},
+    {"down_k3_m1_relative", Down(3, 1), 1, 8, kRelative},
+    {"down_k3_m5_relative", Down(3, 5), 1, 4, kRelative},
+    {"down_k4_m4_relative_heads8", Down(4, 4), 8, 4, kRelative | kSlow},
+    {"down_k2_m6_relative_dropout", Down(2, 6), 2, 4, kRelative, 2, 0.25},
+    {"down_k3_m50_relative", Down(3, 50), 2, 16, kRelative | kSlow},
+    {"down_k4_m33_relative_width64", Down(4, 33), 1, 64, kRelative | kSlow, 1},
+    {"up_k2_m4", Up(2, 4), 2, 4, kPlain},
+    {"up_k2_m3_relative", Up(2, 3), 2, 4, kRelative},
+    {"up_k3_one_key_relative", Up(3, 1), 1, 8, kRelative},
+    {"up_k3_m5_relative", Up(3, 5), 1, 4, kRelative},
+    {"up_k4_m4_relative_heads8", Up(4, 4), 8, 4, kRelative | kSlow},
+    {"up_k2_m6_relative_dropout", Up(2, 6), 2, 4, kRelative, 2, 0.25},
+    {"up_k3_m50_relative", Up(3, 50), 2, 16, kRelative | kSlow},
+    {"up_k4_m33_relative_width64", Up(4, 33), 1, 64, kRelative | kSlow, 1},
 };
 
 AttentionAttributes AttributesOf(const Case& c) {
   return {.geometry = c.geometry,
           .heads = c.heads,
-          .relative = c.relative,
-          .packed = c.packed,
+          .relative = c.relative(),
+          .packed = c.packed(),
           .dropout = c.dropout,
           .site = MakeRandomSite("test.attention")};
 }
@@ -98,12 +77,12 @@ std::vector<CaseInput> ForwardInputs(const Case& c) {
   const AttentionGeometry& g = c.geometry;
   const int64_t width = c.heads * c.head_width;
   std::vector<CaseInput> inputs;
-  if (c.packed) {
+  if (c.packed()) {
     inputs = {Floats({c.batch, g.queries, 3 * width})};
   } else {
     inputs = {Floats({c.batch, g.queries, width}), Floats({c.batch, g.keys, 2 * width})};
   }
-  if (c.relative) {
+  if (c.relative()) {
     inputs.push_back(Floats({g.Positions(), width}));
     inputs.push_back(Floats({c.heads, c.head_width}, Normal(0.5)));
     inputs.push_back(Floats({c.heads, c.head_width}, Normal(0.5)));
@@ -112,8 +91,8 @@ std::vector<CaseInput> ForwardInputs(const Case& c) {
   return inputs;
 }
 
-// A row of n scores is a sum of products of dh, an exponential and a weighted mean; errors of single
-// scores average out over the keys.
+// A row of n scores is a sum of products of dh, an exponential and a weighted mean; errors of
+// single scores average out over the keys.
 const ErrorBound kForward{16.0, ErrorScale::kLargest,
                           "scores of size up to 10 carry their roundings through exp"};
 const ErrorBound kBackward{16.0, ErrorScale::kLargestOfAll,
@@ -127,24 +106,25 @@ OpCase ForwardCase(const Case& c) {
                  .inputs = ForwardInputs(c),
                  .bound = kForward,
                  .outputs = {{.zeros = c.zeros}, {}},
-                 .slow = c.slow};
+                 .slow = c.slow()};
   for (int i = 0; i < floating; ++i) op_case.differentiable.push_back(i);
   return op_case;
 }
 
-// A query that sees one key gives gradient to values alone: its probability is 1 whatever the score.
+// A query that sees one key gives gradient to values alone: its probability is 1 whatever the
+// score.
 std::vector<OutputTraits> GradientTraits(const Case& c, size_t outputs) {
   const AttentionGeometry& g = c.geometry;
   std::vector<OutputTraits> traits(outputs);
   if (g.keys == 1) {
     for (OutputTraits& output : traits) output.zeros = 1.0;
-    traits[c.packed ? 0 : 1].zeros = c.packed ? 2.0 / 3 : 0.5;
+    traits[c.packed() ? 0 : 1].zeros = c.packed() ? 2.0 / 3 : 0.5;
     return traits;
   }
   int64_t single = 0;
   while (single < g.queries && g.VisibleKeys(single) == 1) ++single;
   const double zero_queries = static_cast<double>(single) / static_cast<double>(g.queries);
-  traits[0].zeros = c.packed ? zero_queries / 3 : zero_queries;
+  traits[0].zeros = c.packed() ? zero_queries / 3 : zero_queries;
   return traits;
 }
 
@@ -154,8 +134,8 @@ OpCase BackwardCase(const Case& c) {
   const size_t count = inputs.size();
   const Shape out{c.batch, c.geometry.queries, c.heads * c.head_width};
   inputs.push_back(Floats(out, ForwardOutput(forward, count, 0)));
-  inputs.push_back(Floats({c.batch, c.heads, c.geometry.queries},
-                          ForwardOutput(forward, count, 1)));
+  inputs.push_back(
+      Floats({c.batch, c.heads, c.geometry.queries}, ForwardOutput(forward, count, 1)));
   inputs.push_back(Floats(out));
   const size_t outputs = count - (c.dropout > 0 ? 1 : 0);
   return {.name = std::string("attention_grad/") + c.name,
@@ -163,7 +143,7 @@ OpCase BackwardCase(const Case& c) {
           .inputs = std::move(inputs),
           .bound = kBackward,
           .outputs = GradientTraits(c, outputs),
-          .slow = c.slow};
+          .slow = c.slow()};
 }
 
 }  // namespace

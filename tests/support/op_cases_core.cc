@@ -26,9 +26,8 @@ void AddAdd(std::vector<OpCase>& cases) {
 
 void AddCast(std::vector<OpCase>& cases) {
   for (const DType to : {DType::kF32, DType::kF64, DType::kBF16}) {
-    for (const auto& [name, shape] : {std::pair<const char*, Shape>{"one", {1}},
-                                      {"odd", {3, 5, 7}},
-                                      {"large", {130, 96}}}) {
+    for (const auto& [name, shape] :
+         {std::pair<const char*, Shape>{"one", {1}}, {"odd", {3, 5, 7}}, {"large", {130, 96}}}) {
       OpCase op_case{.name = "cast/to_" + std::string(Name(to)) + "_" + name,
                      .make = Makes<CastOp>(to),
                      .inputs = {Floats(shape, Normal(3.0))},

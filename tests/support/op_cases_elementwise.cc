@@ -50,37 +50,34 @@ void AddDropout(std::vector<OpCase>& cases) {
     bool slow = false;
   };
   const Case table[] = {
-      {"nothing", {2, 5, 3}, 0.0, true},
-      {"tenth", {4, 9, 7}, 0.1, false},
-      {"odd_sequences", {7, 31}, 0.25, false},
-      {"half", {3, 130, 16}, 0.5, true, true},
+      {"nothing", {2, 5, 3}, 0.0, true},       {"tenth", {4, 9, 7}, 0.1, false},
+      {"odd_sequences", {7, 31}, 0.25, false}, {"half", {3, 130, 16}, 0.5, true, true},
       {"most", {2, 33, 33}, 0.9, false, true},
   };
   for (const Case& c : table) {
-    cases.push_back({.name = std::string("dropout/") + c.name,
-                     .make = Makes<DropoutOp>(c.rate, MakeRandomSite("test.dropout")),
-                     .inputs = {Floats(c.x), RandomInput()},
-                     .differentiable = {0},
-                     .bound = {2.0, ErrorScale::kAbsoluteOp,
-                               "a quotient, or a product with a rounded inverse"},
-                     .exact = c.exact,
-                     .outputs = {{.zeros = c.rate}},
-                     .slow = c.slow});
+    cases.push_back(
+        {.name = std::string("dropout/") + c.name,
+         .make = Makes<DropoutOp>(c.rate, MakeRandomSite("test.dropout")),
+         .inputs = {Floats(c.x), RandomInput()},
+         .differentiable = {0},
+         .bound = {2.0, ErrorScale::kAbsoluteOp, "a quotient, or a product with a rounded inverse"},
+         .exact = c.exact,
+         .outputs = {{.zeros = c.rate}},
+         .slow = c.slow});
   }
 }
 
 void AddAccumulate(std::vector<OpCase>& cases) {
   for (const int overwrite : {0, 1}) {
-    for (const auto& [name, shape] : {std::pair<const char*, Shape>{"one", {1}},
-                                      {"odd", {3, 5, 7}},
-                                      {"large", {20000}}}) {
+    for (const auto& [name, shape] :
+         {std::pair<const char*, Shape>{"one", {1}}, {"odd", {3, 5, 7}}, {"large", {20000}}}) {
       const CaseInput flag{Shape{1}, Numbers({static_cast<double>(overwrite)}), DType::kU32};
-      cases.push_back({.name = std::string("accumulate/") +
-                               (overwrite != 0 ? "overwrite_" : "add_") + name,
-                       .make = Makes<AccumulateOp>(),
-                       .inputs = {Floats(shape), Floats(shape), flag},
-                       .bound = {1.0, ErrorScale::kLargest, "one rounding of the result"},
-                       .exact = overwrite != 0});
+      cases.push_back(
+          {.name = std::string("accumulate/") + (overwrite != 0 ? "overwrite_" : "add_") + name,
+           .make = Makes<AccumulateOp>(),
+           .inputs = {Floats(shape), Floats(shape), flag},
+           .bound = {1.0, ErrorScale::kLargest, "one rounding of the result"},
+           .exact = overwrite != 0});
     }
   }
 }

@@ -10,22 +10,25 @@ namespace {
 const ErrorBound kProduct{4.0, ErrorScale::kAbsoluteOp,
                           "k roundings of partial sums, of random sign"};
 
+enum Flag : int { kPlain = 0, kTransposeA = 1, kTransposeB = 2, kBias = 4, kSlow = 8 };
+
 struct Case {
   const char* name;
   Shape a, b;
-  bool transpose_a = false, transpose_b = false, bias = false;
-  bool slow = false;
+  int flags = kPlain;
+
+  bool Has(Flag flag) const { return (flags & flag) != 0; }
 };
 
 OpCase MakeCase(const Case& c, const Generator& generate) {
-  const int64_t columns = c.b[c.transpose_b ? 0 : -1];
+  const int64_t columns = c.b[c.Has(kTransposeB) ? 0 : -1];
   OpCase op_case{.name = std::string("matmul/") + c.name,
-                 .make = Makes<MatmulOp>(c.transpose_a, c.transpose_b, c.bias),
+                 .make = Makes<MatmulOp>(c.Has(kTransposeA), c.Has(kTransposeB), c.Has(kBias)),
                  .inputs = {Floats(c.a, generate), Floats(c.b, generate)},
                  .differentiable = {0, 1},
                  .bound = kProduct,
-                 .slow = c.slow};
-  if (c.bias) {
+                 .slow = c.Has(kSlow)};
+  if (c.Has(kBias)) {
     op_case.inputs.push_back(Floats({columns}, generate));
     op_case.differentiable.push_back(2);
   }
@@ -53,31 +56,29 @@ void AddColumnSum(std::vector<OpCase>& cases) {
 
 void AddMatmulCases(std::vector<OpCase>& cases) {
   const Case table[] = {
-      {.name = "one", .a = {1, 1}, .b = {1, 1}},
-      {.name = "inner_one", .a = {5, 1}, .b = {1, 7}},
-      {.name = "column", .a = {5, 9}, .b = {9, 1}},
-      {.name = "row", .a = {1, 9}, .b = {9, 6}},
-      {.name = "three_axes", .a = {2, 3, 5}, .b = {5, 4}},
-      {.name = "odd", .a = {3, 11, 65}, .b = {65, 17}},
-      {.name = "tiles", .a = {130, 200}, .b = {200, 96}, .slow = true},
-      {.name = "bias_small", .a = {2, 3, 5}, .b = {5, 4}, .bias = true},
-      {.name = "bias_column", .a = {17, 5}, .b = {5, 1}, .bias = true},
-      {.name = "bias_tiles", .a = {2, 65, 128}, .b = {128, 384}, .bias = true, .slow = true},
-      {.name = "transpose_b_small", .a = {2, 3, 5}, .b = {4, 5}, .transpose_b = true},
-      {.name = "transpose_b_column", .a = {17, 5}, .b = {1, 5}, .transpose_b = true},
-      {.name = "transpose_b_bias", .a = {3, 7}, .b = {6, 7}, .transpose_b = true, .bias = true},
-      {.name = "transpose_b_tiles", .a = {130, 96}, .b = {200, 96}, .transpose_b = true,
-       .slow = true},
-      {.name = "transpose_a_small", .a = {2, 3, 5}, .b = {2, 3, 4}, .transpose_a = true},
-      {.name = "transpose_a_one_row", .a = {1, 5}, .b = {1, 4}, .transpose_a = true},
-      {.name = "transpose_a_tiles", .a = {2, 150, 96}, .b = {2, 150, 33}, .transpose_a = true,
-       .slow = true},
+      {"one", {1, 1}, {1, 1}},
+      {"inner_one", {5, 1}, {1, 7}},
+      {"column", {5, 9}, {9, 1}},
+      {"row", {1, 9}, {9, 6}},
+      {"three_axes", {2, 3, 5}, {5, 4}},
+      {"odd", {3, 11, 65}, {65, 17}},
+      {"tiles", {130, 200}, {200, 96}, kSlow},
+      {"bias_small", {2, 3, 5}, {5, 4}, kBias},
+      {"bias_column", {17, 5}, {5, 1}, kBias},
+      {"bias_tiles", {2, 65, 128}, {128, 384}, kBias | kSlow},
+      {"transpose_b_small", {2, 3, 5}, {4, 5}, kTransposeB},
+      {"transpose_b_column", {17, 5}, {1, 5}, kTransposeB},
+      {"transpose_b_bias", {3, 7}, {6, 7}, kTransposeB | kBias},
+      {"transpose_b_tiles", {130, 96}, {200, 96}, kTransposeB | kSlow},
+      {"transpose_a_small", {2, 3, 5}, {2, 3, 4}, kTransposeA},
+      {"transpose_a_one_row", {1, 5}, {1, 4}, kTransposeA},
+      {"transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow},
   };
   for (const Case& c : table) cases.push_back(MakeCase(c, Normal()));
   const Case integers[] = {
-      {.name = "integers", .a = {3, 19, 31}, .b = {31, 23}, .bias = true, .slow = true},
-      {.name = "integers_transpose_b", .a = {19, 31}, .b = {23, 31}, .transpose_b = true},
-      {.name = "integers_transpose_a", .a = {2, 31, 19}, .b = {2, 31, 23}, .transpose_a = true},
+      {"integers", {3, 19, 31}, {31, 23}, kBias | kSlow},
+      {"integers_transpose_b", {19, 31}, {23, 31}, kTransposeB},
+      {"integers_transpose_a", {2, 31, 19}, {2, 31, 23}, kTransposeA},
   };
   for (const Case& c : integers) {
     cases.push_back(MakeCase(c, Integers(8)));

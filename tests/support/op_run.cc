@@ -106,9 +106,9 @@ absl::Status OpRun::CheckGuards() const {
     HG_RETURN_IF_ERROR(
         backend_->Download(guard.data(), memory.buffer.get() + memory.bytes, guard.size()));
     if (std::ranges::any_of(guard, [](std::byte byte) { return byte != kPoison; })) {
-      return absl::InternalError(
-          absl::StrCat(specs_.ToString(), " wrote behind buffer ", i, " of inputs (",
-                       in_.size(), "), outputs and workspace"));
+      return absl::InternalError(absl::StrCat(specs_.ToString(), " wrote behind buffer ", i,
+                                              " of inputs (", in_.size(),
+                                              "), outputs and workspace"));
     }
   }
   return absl::OkStatus();
@@ -150,9 +150,9 @@ absl::StatusOr<std::vector<HostTensor>> RunOp(std::shared_ptr<Backend> backend,
                                               std::shared_ptr<const Op> op,
                                               std::vector<HostTensor> inputs,
                                               OpRunOptions options) {
-  HG_ASSIGN_OR_RETURN(const std::unique_ptr<OpRun> run,
-                      OpRun::Prepare(std::move(backend), std::move(op), std::move(inputs),
-                                     options));
+  HG_ASSIGN_OR_RETURN(
+      const std::unique_ptr<OpRun> run,
+      OpRun::Prepare(std::move(backend), std::move(op), std::move(inputs), options));
   HG_RETURN_IF_ERROR(run->Run());
   return run->Outputs();
 }

@@ -25,8 +25,8 @@ class OpRun {
                                                         std::vector<HostTensor> inputs,
                                                         OpRunOptions options = {});
 
-  // Writes the inputs, fills outputs and workspace with NaN bytes, runs. Internal if the kernel wrote
-  // outside its outputs and workspace or into an input that it may not touch.
+  // Writes the inputs, fills outputs and workspace with NaN bytes, runs. Internal if the kernel
+  // wrote outside its outputs and workspace or into an input that it may not touch.
   absl::Status Run();
   // Only the kernel, on whatever is in memory: for timing.
   absl::Status RunAgain();
@@ -57,7 +57,7 @@ class OpRun {
   NodeSpecs specs_;
   std::unique_ptr<Kernel> kernel_;
   std::vector<HostTensor> inputs_;
-  std::vector<Memory> memories_;       // inputs, outputs of their own, workspace
+  std::vector<Memory> memories_;        // inputs, outputs of their own, workspace
   std::vector<bool> input_taken_over_;  // by an output
   std::vector<TensorView> in_, out_;
   std::span<std::byte> workspace_;

@@ -66,10 +66,10 @@ void RunAttention(const AttentionAttributes& attributes, const AttentionSizes& s
 
 KernelTable::Result MakeAttention(const AttentionOp& op, const NodeSpecs& node) {
   const AttentionSizes s = SizesOf(op.attributes(), node.inputs);
-  return MakeFloatingKernel(
-      node, [a = op.attributes(), s]<typename T>(Views in, Views out, Work& work) {
-        RunAttention<T>(a, s, in, out, work);
-      });
+  return MakeFloatingKernel(node,
+                            [a = op.attributes(), s]<typename T>(Views in, Views out, Work& work) {
+                              RunAttention<T>(a, s, in, out, work);
+                            });
 }
 
 }  // namespace hourglass::reference

@@ -23,9 +23,15 @@ class AttentionGradient {
  public:
   AttentionGradient(const AttentionAttributes& attributes, const AttentionSizes& sizes, Views in,
                     Views out, Work& work)
-      : attributes_(attributes), g_(attributes.geometry), s_(sizes), in_(in), out_(out),
-        work_(work), probabilities_(static_cast<size_t>(g_.keys)),
-        d_scores_(static_cast<size_t>(g_.keys)), content_(static_cast<size_t>(s_.head_width)),
+      : attributes_(attributes),
+        g_(attributes.geometry),
+        s_(sizes),
+        in_(in),
+        out_(out),
+        work_(work),
+        probabilities_(static_cast<size_t>(g_.keys)),
+        d_scores_(static_cast<size_t>(g_.keys)),
+        content_(static_cast<size_t>(s_.head_width)),
         position_(static_cast<size_t>(s_.head_width)) {}
 
   void Run() {
@@ -135,10 +141,10 @@ class AttentionGradient {
 
 KernelTable::Result MakeAttentionGrad(const AttentionGradOp& op, const NodeSpecs& node) {
   const AttentionSizes s = SizesOf(op.attributes(), node.inputs);
-  return MakeFloatingKernel(
-      node, [a = op.attributes(), s]<typename T>(Views in, Views out, Work& work) {
-        AttentionGradient<T>(a, s, in, out, work).Run();
-      });
+  return MakeFloatingKernel(node,
+                            [a = op.attributes(), s]<typename T>(Views in, Views out, Work& work) {
+                              AttentionGradient<T>(a, s, in, out, work).Run();
+                            });
 }
 
 }  // namespace hourglass::reference

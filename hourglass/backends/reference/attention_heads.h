@@ -21,10 +21,10 @@ struct Rows {
 
 template <typename T>
 struct HeadRows {
-  Rows<T> query;  // [queries, dh]
-  Rows<T> key;    // [keys, dh]
-  Rows<T> value;  // [keys, dh]
-  Rows<T> r;      // [Positions(), dh], if relative
+  Rows<T> query;   // [queries, dh]
+  Rows<T> key;     // [keys, dh]
+  Rows<T> value;   // [keys, dh]
+  Rows<T> r;       // [Positions(), dh], if relative
   T* u = nullptr;  // [dh], if relative
   T* v = nullptr;  // [dh], if relative
 };
@@ -33,7 +33,8 @@ struct HeadRows {
 template <typename T>
 Rows<T> RowsAt(const TensorView& tensor, int64_t sequence, int64_t first) {
   const int64_t rows = tensor.spec.shape[-2], columns = tensor.spec.shape[-1];
-  return {tensor.template As<std::remove_const_t<T>>() + sequence * rows * columns + first, columns};
+  return {tensor.template As<std::remove_const_t<T>>() + sequence * rows * columns + first,
+          columns};
 }
 
 // `views` are laid out as the inputs of AttentionOp; the gradients of AttentionGradOp are too.
@@ -41,8 +42,7 @@ template <typename T>
 HeadRows<T> HeadRowsAt(const AttentionAttributes& attributes, Views views, int64_t sequence,
                        int64_t head) {
   const AttentionInputs at = InputsOf(attributes);
-  const AttentionSizes s =
-      SizesOf(attributes, std::span<const TensorSpec>(&views[0].spec, 1));
+  const AttentionSizes s = SizesOf(attributes, std::span<const TensorSpec>(&views[0].spec, 1));
   const TensorView& keys = views[static_cast<size_t>(at.key_value)];
   const int64_t column = head * s.head_width;
   const int64_t key_column = attributes.packed ? s.width + column : column;

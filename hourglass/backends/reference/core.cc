@@ -34,10 +34,14 @@ absl::Status RunCast(Views in, Views out, Work&) {
 template <typename From>
 KernelTable::Result MakeCastFrom(const NodeSpecs& node) {
   switch (node.outputs[0].dtype) {
-    case DType::kF32: return std::make_unique<ReferenceKernel>(node, RunCast<From, float>);
-    case DType::kF64: return std::make_unique<ReferenceKernel>(node, RunCast<From, double>);
-    case DType::kBF16: return std::make_unique<ReferenceKernel>(node, RunCast<From, BFloat16>);
-    default: return Unsupported(node);
+    case DType::kF32:
+      return std::make_unique<ReferenceKernel>(node, RunCast<From, float>);
+    case DType::kF64:
+      return std::make_unique<ReferenceKernel>(node, RunCast<From, double>);
+    case DType::kBF16:
+      return std::make_unique<ReferenceKernel>(node, RunCast<From, BFloat16>);
+    default:
+      return Unsupported(node);
   }
 }
 
@@ -53,10 +57,14 @@ KernelTable::Result MakeAdd(const AddOp&, const NodeSpecs& node) {
 
 KernelTable::Result MakeCast(const CastOp&, const NodeSpecs& node) {
   switch (node.inputs[0].dtype) {
-    case DType::kF32: return MakeCastFrom<float>(node);
-    case DType::kF64: return MakeCastFrom<double>(node);
-    case DType::kBF16: return MakeCastFrom<BFloat16>(node);
-    default: return Unsupported(node);
+    case DType::kF32:
+      return MakeCastFrom<float>(node);
+    case DType::kF64:
+      return MakeCastFrom<double>(node);
+    case DType::kBF16:
+      return MakeCastFrom<BFloat16>(node);
+    default:
+      return Unsupported(node);
   }
 }
 

@@ -12,8 +12,7 @@ KernelTable::Result MakeShiftRows(const ShiftRowsOp& op, const NodeSpecs& node) 
   return std::make_unique<ReferenceKernel>(node, [op](Views in, Views out, Work&) {
     const Shape& shape = in[0].spec.shape;
     const int64_t batch = shape[0], in_rows = shape[1], out_rows = op.rows();
-    const int64_t row_bytes =
-        batch * in_rows == 0 ? 0 : in[0].spec.Bytes() / (batch * in_rows);
+    const int64_t row_bytes = batch * in_rows == 0 ? 0 : in[0].spec.Bytes() / (batch * in_rows);
     for (int64_t b = 0; b < batch; ++b) {
       const auto* src = static_cast<const std::byte*>(in[0].data) + b * in_rows * row_bytes;
       auto* dst = static_cast<std::byte*>(out[0].data) + b * out_rows * row_bytes;

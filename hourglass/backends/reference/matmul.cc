@@ -6,8 +6,8 @@ namespace hourglass::reference {
 KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
   const MatmulSizes s = SizesOf(op, node.inputs);
   return MakeFloatingKernel(node, [op, s]<typename T>(Views in, Views out, Work& work) {
-    const T* a = in[0].As<T>();  // [m, k], or [k, m] if transpose_a
-    const T* b = in[1].As<T>();  // [k, n], or [n, k] if transpose_b
+    const T* a = in[0].As<T>();                           // [m, k], or [k, m] if transpose_a
+    const T* b = in[1].As<T>();                           // [k, n], or [n, k] if transpose_b
     const T* bias = op.bias() ? in[2].As<T>() : nullptr;  // [n]
     T* c = out[0].As<T>();                                // [m, n]
     for (int64_t i = 0; i < s.m; ++i) {
