@@ -1,0 +1,167 @@
+// What the op cases do not see of the fused attention: lengths that take several blocks of keys,
+// head widths of every number of vectors, heads whose sequences are spread over threads, and both
+// instruction sets.
+
+#include "hourglass/ops/attention.h"
+
+#include <gtest/gtest.h>
+#include <hwy/targets.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "hourglass/backends/onednn/onednn_backend.h"
+#include "tests/support/backends.h"
+#include "tests/support/compare.h"
+#include "tests/support/op_run.h"
+
+namespace hourglass::testing {
+namespace {
+
+AttentionGeometry Self(int64_t n) { return {.queries = n, .keys = n}; }
+AttentionGeometry Down(int64_t k, int64_t coarse) {
+  return {.queries = coarse, .keys = k * coarse, .query_step = k};
+}
+AttentionGeometry Up(int64_t k, int64_t coarse) {
+  return {.queries = k * coarse, .keys = coarse, .key_step = k};
+}
+
+struct Case {
+  const char* name;
+  AttentionGeometry geometry;
+  int64_t batch, heads, head_width;
+  bool relative = true;
+  double dropout = 0.0;
+};
+
+const Case kCases[] = {
+    {"self_two_blocks_backward", Self(610), 1, 1, 8},
+    {"self_two_blocks_forward", Self(2110), 1, 1, 4},
+    {"self_two_blocks_dropout", Self(610), 1, 2, 4, true, 0.3},
+    {"down_two_blocks", Down(2, 600), 1, 1, 8, true, 0.1},
+    {"up_two_blocks", Up(2, 600), 1, 1, 8, true, 0.1},
+    {"softmax_two_blocks", Self(610), 1, 1, 8, false},
+    {"width_1", Self(70), 2, 3, 1},
+    {"width_20", Self(120), 2, 2, 20},
+    {"width_48", Self(120), 2, 2, 48},
+    {"width_96", Down(3, 50), 2, 2, 96},
+    {"width_128", Up(3, 50), 2, 1, 128},
+    {"head_shared_by_threads", Self(201), 3, 1, 64},
+    {"heads_shared_by_threads", Down(3, 70), 3, 3, 32},
+};
+
+AttentionAttributes AttributesOf(const Case& c) {
+  return {.geometry = c.geometry,
+          .heads = c.heads,
+          .relative = c.relative,
+          .dropout = c.dropout,
+          .site = MakeRandomSite("test.onednn.attention")};
+}
+
+HostTensor Normal(Shape shape, std::mt19937_64& random) {
+  std::normal_distribution<float> normal;
+  HostTensor tensor{{std::move(shape), DType::kF32}, {}};
+  for (int64_t i = 0; i < tensor.spec.Elements(); ++i) tensor.values.push_back(normal(random));
+  return tensor;
+}
+
+std::vector<HostTensor> Inputs(const Case& c) {
+  std::mt19937_64 random(7);
+  const AttentionGeometry& g = c.geometry;
+  const int64_t width = c.heads * c.head_width;
+  std::vector<HostTensor> inputs = {Normal({c.batch, g.queries, width}, random),
+                                    Normal({c.batch, g.keys, 2 * width}, random)};
+  if (c.relative) {
+    inputs.push_back(Normal({g.Positions(), width}, random));
+    inputs.push_back(Normal({c.heads, c.head_width}, random));
+    inputs.push_back(Normal({c.heads, c.head_width}, random));
+  }
+  if (c.dropout > 0) inputs.push_back({{Shape{4}, DType::kU32}, {11, 22, 3, 4}});
+  return inputs;
+}
+
+// Largest error in epsilons of f32, relative to the largest value of all outputs: the gradients of
+// the query bias may be small beside the others, which are what they are sums of.
+double Error(const std::vector<HostTensor>& want, const std::vector<HostTensor>& got) {
+  double error = 0, scale = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    scale = std::max(scale, LargestAbsolute(want[i].values));
+    for (size_t e = 0; e < want[i].values.size(); ++e) {
+      const double difference = std::abs(want[i].values[e] - got[i].values[e]);
+      error = difference <= error ? error : difference;  // keeps NaN
+    }
+  }
+  return error / scale / EpsilonOf(DType::kF32);
+}
+
+struct Variant {
+  const char* instructions;
+  int64_t targets;  // of Highway; 0: all that the machine has
+  int threads;
+};
+
+class AttentionTest : public ::testing::TestWithParam<std::tuple<Case, Variant>> {
+ protected:
+  void SetUp() override { Limit(std::get<1>(GetParam()).targets); }
+  void TearDown() override { Limit(0); }
+  static void Limit(int64_t targets) {
+    hwy::SetSupportedTargetsForTest(targets);
+    hwy::GetChosenTarget().DeInit();
+  }
+
+  void Compare(std::shared_ptr<const Op> op, const std::vector<HostTensor>& inputs) {
+    const auto want = RunOp(Reference(), op, WithFloatingType(inputs, DType::kF64));
+    const Variant& run = std::get<1>(GetParam());
+    const auto kernel = OpRun::Prepare(OneDnn(), op, inputs, {.threads = run.threads});
+    ASSERT_TRUE(kernel.ok()) << kernel.status();
+    EXPECT_EQ((*kernel)->kernel()->Implementation().find("avx2") != std::string::npos,
+              run.targets == HWY_AVX2);
+    ASSERT_TRUE((*kernel)->Run().ok());
+    const std::vector<HostTensor> got = (*kernel)->Outputs();
+    ASSERT_TRUE(want.ok()) << want.status();
+    // Seen: up to 11, backward at head width 128.
+    EXPECT_LT(Error(*want, got), 32);
+  }
+
+  static std::shared_ptr<Backend> OneDnn() {
+    for (const BackendUnderTest& backend : AllBackends()) {
+      if (backend.name == "onednn") return backend.make();
+    }
+    return nullptr;
+  }
+};
+
+TEST_P(AttentionTest, ForwardAgreesWithReference) {
+  const Case& c = std::get<0>(GetParam());
+  Compare(std::make_shared<AttentionOp>(AttributesOf(c)), Inputs(c));
+}
+
+TEST_P(AttentionTest, BackwardAgreesWithReference) {
+  const Case& c = std::get<0>(GetParam());
+  std::vector<HostTensor> inputs = Inputs(c);
+  const auto forward = RunOp(Reference(), std::make_shared<AttentionOp>(AttributesOf(c)), inputs);
+  ASSERT_TRUE(forward.ok()) << forward.status();
+  inputs.insert(inputs.end(), forward->begin(), forward->end());
+  std::mt19937_64 random(8);
+  inputs.push_back(Normal((*forward)[0].spec.shape, random));
+  Compare(std::make_shared<AttentionGradOp>(AttributesOf(c)), inputs);
+}
+
+std::string CaseName(const ::testing::TestParamInfo<std::tuple<Case, Variant>>& info) {
+  const auto& [c, run] = info.param;
+  return std::string(c.name) + "_" + run.instructions + "_" + std::to_string(run.threads);
+}
+
+const Variant kVariants[] = {{"best", 0, 1}, {"best", 0, 2}, {"avx2", HWY_AVX2, 2}};
+
+INSTANTIATE_TEST_SUITE_P(Cases, AttentionTest,
+                         ::testing::Combine(::testing::ValuesIn(kCases),
+                                            ::testing::ValuesIn(kVariants)),
+                         CaseName);
+
+}  // namespace
+}  // namespace hourglass::testing
