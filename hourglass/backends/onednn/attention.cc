@@ -11,8 +11,8 @@
 namespace hourglass::onednn {
 namespace {
 
-// A strip of 48 queries against 1,026 keys takes 200 KB: it stays in the second-level cache with the
-// panels that pass by. Six groups of registers' rows divide 48.
+// A strip of 48 queries against 1,026 keys takes 200 KB: it stays in the second-level cache with
+// the panels that pass by. Six groups of registers' rows divide 48.
 constexpr int64_t kTileRows = 48;
 constexpr int64_t kBlockColumns = 2048;
 
@@ -61,8 +61,7 @@ class AttentionKernel : public Kernel {
                     floats(at.r),
                     floats(at.u),
                     floats(at.v),
-                    at.random < 0 ? nullptr
-                                  : in[static_cast<size_t>(at.random)].As<uint32_t>(),
+                    at.random < 0 ? nullptr : in[static_cast<size_t>(at.random)].As<uint32_t>(),
                     out[0].As<float>(),
                     out[1].As<float>(),
                     workspace.data()};
@@ -187,8 +186,8 @@ class AttentionKernel : public Kernel {
                [&](int64_t row, int64_t rows, int64_t column, int64_t depth) {
                  TileGemm(rows, plan_.padded, depth,
                           {s.strip + row * strip_.stride + column, strip_.stride, 1},
-                          values + column * plan_.padded, plan_.padded,
-                          s.sums + row * plan_.padded, plan_.padded, true);
+                          values + column * plan_.padded, plan_.padded, s.sums + row * plan_.padded,
+                          plan_.padded, true);
                });
   }
 

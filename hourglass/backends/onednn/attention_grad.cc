@@ -156,11 +156,11 @@ class AttentionGradKernel : public Kernel {
             if_dropout(at_.keep)};
   }
 
-  // --- Heads whose sequences are spread over parts ------------------------------------------------
-  // The gradients of r, u and v sum over the batch. A part owns a range of (head, sequence), heads
-  // outermost; a head that it shares with another part goes to a partial sum: the first and the last
-  // head of a part at most. The partial sums are added in the order of parts, so the result depends
-  // on the number of parts alone.
+  // --- Heads whose sequences are spread over parts
+  // ------------------------------------------------ The gradients of r, u and v sum over the
+  // batch. A part owns a range of (head, sequence), heads outermost; a head that it shares with
+  // another part goes to a partial sum: the first and the last head of a part at most. The partial
+  // sums are added in the order of parts, so the result depends on the number of parts alone.
 
   bool Shared(int64_t part, int64_t head) const {
     const int64_t first = head * plan_.sizes.batch;
@@ -214,7 +214,8 @@ class AttentionGradKernel : public Kernel {
     UnpackRows(biases + plan_.padded, nullptr, 0, 1, width, 1.0f, call.d_v + head * width, 0);
   }
 
-  // --- One part ------------------------------------------------------------------------------------
+  // --- One part
+  // ------------------------------------------------------------------------------------
 
   void RunPart(const Call& call, int64_t part) const {
     const Scratch s = ScratchOf(call.workspace, part);
@@ -250,7 +251,8 @@ class AttentionGradKernel : public Kernel {
     std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
   }
 
-  // --- One head of one sequence --------------------------------------------------------------------
+  // --- One head of one sequence
+  // --------------------------------------------------------------------
 
   void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
     const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
@@ -339,10 +341,9 @@ class AttentionGradKernel : public Kernel {
     const int64_t first = key_class * plan_.RowFloats() + block.first * padded;
     ForKeyGradients(tile, block, TileRows(padded),
                     [&](int64_t column, int64_t columns, int64_t row, int64_t depth) {
-                      TileGemm(columns, padded, depth,
-                               {s.strip + row * stride + column, 1, stride},
-                               s.d_out + row * padded, padded,
-                               s.d_values + first + column * padded, padded, true);
+                      TileGemm(columns, padded, depth, {s.strip + row * stride + column, 1, stride},
+                               s.d_out + row * padded, padded, s.d_values + first + column * padded,
+                               padded, true);
                     });
     ForKeyGradients(tile, block, TileRows(padded),
                     [&](int64_t column, int64_t columns, int64_t row, int64_t depth) {
@@ -364,7 +365,7 @@ class AttentionGradKernel : public Kernel {
     const int64_t padded = plan_.padded;
     const int64_t stride = strip_.stride + 1;
     const int64_t first = pair * plan_.RowFloats() + (plan_.base - 1) * padded;  // of distance 0
-    const float* scores = s.d_strip + (tile.first - block.first);                // row 0, distance 0
+    const float* scores = s.d_strip + (tile.first - block.first);  // row 0, distance 0
     ForPositionGradients(tile, block, TileRows(padded),
                          [&](int64_t distance, int64_t distances, int64_t row, int64_t depth) {
                            TileGemm(distances, padded, depth,
@@ -400,8 +401,7 @@ class AttentionGradKernel : public Kernel {
 
   void WriteTile(const Call& call, const Scratch& s, const Place& p) const {
     const int64_t width = plan_.sizes.head_width;
-    const HeadViews<float> d =
-        ViewsOf(plan_, call.d_query, call.d_key_value, p.sequence, p.head);
+    const HeadViews<float> d = ViewsOf(plan_, call.d_query, call.d_key_value, p.sequence, p.head);
     const int64_t i = p.tile.first * plan_.query_classes + p.query_class;
     UnpackRows(s.d_content_queries, s.d_position_queries, plan_.padded, p.tile.rows, width,
                plan_.scale, d.query + i * d.query_stride, plan_.query_classes * d.query_stride);

@@ -34,8 +34,8 @@ absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attribute
   plan.base = g.queries / plan.query_classes;
   plan.padded = RoundUp(plan.sizes.head_width, kTileColumns);
   plan.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(plan.sizes.head_width)));
-  plan.parts = std::clamp<int64_t>(
-      std::min<int64_t>(ThreadCount(), flops / kFlopsOfPart), 1, std::max<int64_t>(plan.Items(), 1));
+  plan.parts = std::clamp<int64_t>(std::min<int64_t>(ThreadCount(), flops / kFlopsOfPart), 1,
+                                   std::max<int64_t>(plan.Items(), 1));
   return plan;
 }
 
@@ -101,8 +101,7 @@ void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
                       });
   }
   ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    TileGemm(rows, columns, width,
-             {factors.content_queries + row * plan.padded, plan.padded, 1},
+    TileGemm(rows, columns, width, {factors.content_queries + row * plan.padded, plan.padded, 1},
              factors.keys + (block.first + column) * width, kPanelColumns,
              strip + row * stride + column, stride, relative);
   });
@@ -110,7 +109,9 @@ void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
 
 int64_t ScoreFlops(const AttentionPlan& plan, QueryTile tile, KeyBlock block) {
   int64_t pairs = 0;
-  const auto add = [&](int64_t, int64_t rows, int64_t, int64_t columns) { pairs += rows * columns; };
+  const auto add = [&](int64_t, int64_t rows, int64_t, int64_t columns) {
+    pairs += rows * columns;
+  };
   ForContentScores(tile, block, add);
   if (plan.attributes.relative) ForPositionScores(tile, block, plan.Places(), add);
   return 2 * pairs * plan.sizes.head_width;
@@ -124,8 +125,7 @@ void DrawKeptTile(const AttentionPlan& plan, const CounterRng& rng, int64_t head
     const int64_t seen = tile.first + t + 1;
     const int64_t i = (tile.first + t) * plan.query_classes + query_class;
     const uint64_t element = static_cast<uint64_t>(head * g.queries + i) * g.keys;
-    const uint8_t* row =
-        draws + DrawKept(rng, element, seen * plan.key_classes, threshold, draws);
+    const uint8_t* row = draws + DrawKept(rng, element, seen * plan.key_classes, threshold, draws);
     uint8_t* to = keep + t * plan.key_classes * plan.KeptColumns();
     if (plan.key_classes == 1) {
       std::memcpy(to, row, static_cast<size_t>(seen));

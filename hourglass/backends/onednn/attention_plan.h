@@ -48,8 +48,8 @@ struct AttentionPlan {
   int64_t KeptColumns() const { return Places() + kPanelColumns; }
 };
 
-// Unimplemented, naming the node, for tensors other than f32. `flops` is the size of the work: small
-// work is not spread over threads.
+// Unimplemented, naming the node, for tensors other than f32. `flops` is the size of the work:
+// small work is not spread over threads.
 absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
                                             const NodeSpecs& node, int64_t flops);
 

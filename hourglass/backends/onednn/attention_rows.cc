@@ -220,7 +220,8 @@ HWY_INLINE int64_t ForStripVectors(int64_t count, const Body& body) {
   }
   if (i < count) {
     const auto there = hn::FirstN(d, static_cast<size_t>(count - i));
-    body(i, [there](FloatVec v, FloatVec other) HWY_ATTR { return hn::IfThenElse(there, v, other); });
+    body(i,
+         [there](FloatVec v, FloatVec other) HWY_ATTR { return hn::IfThenElse(there, v, other); });
     i += lanes;
   }
   return i;
@@ -274,9 +275,9 @@ void SoftmaxRowsImpl(float* strip, int64_t stride, int64_t rows, int64_t first_v
     }
     float maximum = RowMaximum(row, count);
     if (!first_block && maximum < state.maximum[t]) maximum = state.maximum[t];
-    const float sum = kept.keep != nullptr
-                          ? ExpRow<true>(row, count, maximum, kept.keep + t * kept.stride, kept.scale)
-                          : ExpRow<false>(row, count, maximum, nullptr, 1.0f);
+    const float sum = kept.keep != nullptr ? ExpRow<true>(row, count, maximum,
+                                                          kept.keep + t * kept.stride, kept.scale)
+                                           : ExpRow<false>(row, count, maximum, nullptr, 1.0f);
     if (first_block) {
       state.sum[t] = sum;
     } else {
@@ -382,8 +383,8 @@ int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t 
   return HWY_DYNAMIC_DISPATCH(DrawKeptImpl)(rng, first, count, threshold, keep);
 }
 
-void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
-                 int64_t columns, bool first_block, SoftmaxState state, KeptRows kept) {
+void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible, int64_t columns,
+                 bool first_block, SoftmaxState state, KeptRows kept) {
   HWY_DYNAMIC_DISPATCH(SoftmaxRowsImpl)
   (strip, stride, rows, first_visible, columns, first_block, state, kept);
 }

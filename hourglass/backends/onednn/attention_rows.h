@@ -13,11 +13,13 @@ namespace hourglass::onednn {
 void PackTransposed(const float* src, int64_t src_stride, int64_t rows, int64_t width,
                     int64_t first_column, int64_t columns, float* panels);
 
-// dst [rows, padded] = (src [rows, width] + bias [width]) * factor, zero behind width. No bias: null.
+// dst [rows, padded] = (src [rows, width] + bias [width]) * factor, zero behind width; bias may be
+// null.
 void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst);
 
-// dst [rows, width] = (src [rows, src_stride] + other) * factor; `other` has the layout of src, or null.
+// dst [rows, width] = (src + other) * factor; `other` lies like src, [rows, width] with rows
+// src_stride apart, and may be null.
 void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
                 int64_t width, float factor, float* dst, int64_t dst_stride);
 
@@ -45,16 +47,16 @@ struct KeptRows {
 };
 
 // Softmax to the base 2, block after block of columns: scores of `rows` rows become
-// 2^(score - maximum); maximum and sum of each row are carried on, and rescale says by which factor what
-// was summed with the old maximum shrinks. Row t has clamp(first_visible + t, 0, columns) columns;
-// at least 16 floats behind them become zero.
+// 2^(score - maximum); maximum and sum of each row are carried on, and rescale says by which factor
+// what was summed with the old maximum shrinks. Row t has clamp(first_visible + t, 0, columns)
+// columns; at least 16 floats behind them become zero.
 struct SoftmaxState {
   float* maximum;  // [rows]
   float* sum;      // [rows]
   float* rescale;  // [rows]
 };
-void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
-                 int64_t columns, bool first_block, SoftmaxState state, KeptRows kept);
+void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible, int64_t columns,
+                 bool first_block, SoftmaxState state, KeptRows kept);
 
 // probabilities: scores become the probabilities p = 2^(score - log_sum[row]) (those that met the
 // values: dropout included); gradients: d_p become p (d_p - delta[row]). Columns as in SoftmaxRows.

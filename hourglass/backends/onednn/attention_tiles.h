@@ -3,14 +3,15 @@
 // Executed() sums them.
 //
 // A class of queries (every query_class-th one) against a class of keys is a causal square of side
-// `base`: query a sees key b iff b <= a, at distance e = b - a <= 0. A strip holds the scores of a tile
-// of queries (rows) against a block of keys (columns); column 0 of row 0 is at `strip`, rows are
-// `stride` floats apart.
+// `base`: query a sees key b iff b <= a, at distance e = b - a <= 0. A strip holds the scores of a
+// tile of queries (rows) against a block of keys (columns); column 0 of row 0 is at `strip`, rows
+// are `stride` floats apart.
 //
 // In the position products the column belongs to a distance e, not to a key: row t, distance e is
-// key column first_query + t + e - first_key. So the same strip seen with row stride `stride` + 1 is
-// indexed by distance: the relative shift costs nothing, neither when scores are added to it nor when
-// its gradient is read from it. Products in that view reach up to kStripReach floats beyond a row.
+// key column first_query + t + e - first_key. So the same strip seen with row stride `stride` + 1
+// is indexed by distance: the relative shift costs nothing, neither when scores are added to it nor
+// when its gradient is read from it. Products in that view reach up to kStripReach floats beyond a
+// row.
 
 #include <algorithm>
 #include <cstdint>
@@ -74,8 +75,8 @@ void ForContentScores(QueryTile q, KeyBlock k, F&& f) {
         q.rows, grain,
         [&](int64_t, int64_t last) {
           const int64_t seen = VisibleColumns(q, k, last) - c;
-          return std::pair(c, c + std::min(kPanelColumns, RoundUp(std::max<int64_t>(seen, 0),
-                                                                  kTileColumns)));
+          return std::pair(
+              c, c + std::min(kPanelColumns, RoundUp(std::max<int64_t>(seen, 0), kTileColumns)));
         },
         [&](int64_t row, int64_t rows, int64_t begin, int64_t end) {
           f(row, rows, begin, end - begin);
@@ -101,9 +102,8 @@ void ForPositionScores(QueryTile q, KeyBlock k, int64_t places_of_all, F&& f) {
         q.rows, grain,
         [&](int64_t first, int64_t last) {
           const auto [begin, end] = Distances(q, k, first, last);
-          return std::pair(
-              std::max(panel, RoundDown(begin + offset, kTileColumns)),
-              std::min(panel + kPanelColumns, RoundUp(end + offset, kTileColumns)));
+          return std::pair(std::max(panel, RoundDown(begin + offset, kTileColumns)),
+                           std::min(panel + kPanelColumns, RoundUp(end + offset, kTileColumns)));
         },
         [&](int64_t row, int64_t rows, int64_t begin, int64_t end) {
           f(row, rows, begin, end - begin);

@@ -83,8 +83,8 @@ HWY_NOINLINE void Rows(int64_t rows, int64_t depth, const float* a, int64_t a_ro
 }
 
 template <int kVectors>
-HWY_INLINE void Columns(int64_t rows, int64_t depth, TileFactor a, const float* b,
-                        int64_t b_stride, float* c, int64_t c_stride, bool accumulate) {
+HWY_INLINE void Columns(int64_t rows, int64_t depth, TileFactor a, const float* b, int64_t b_stride,
+                        float* c, int64_t c_stride, bool accumulate) {
   constexpr int kRows = RowsFor(kVectors);
   if (accumulate) {
     Rows<kRows, kVectors, true>(rows, depth, a.data, a.row_stride, a.depth_stride, b, b_stride, c,
@@ -115,8 +115,8 @@ void Gemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const floa
 }
 
 int64_t GroupRows(int64_t columns) {
-  return RowsFor(static_cast<int>(
-      std::min<int64_t>(kVectorsAtOnce, columns / static_cast<int64_t>(kLanes))));
+  return RowsFor(
+      static_cast<int>(std::min<int64_t>(kVectorsAtOnce, columns / static_cast<int64_t>(kLanes))));
 }
 
 const char* Target() { return HWY_TARGET <= HWY_AVX3 ? "highway:avx512" : "highway:avx2"; }
