@@ -156,11 +156,10 @@ class AttentionGradKernel : public Kernel {
             if_dropout(at_.keep)};
   }
 
-  // --- Heads whose sequences are spread over parts
-  // ------------------------------------------------ The gradients of r, u and v sum over the
-  // batch. A part owns a range of (head, sequence), heads outermost; a head that it shares with
-  // another part goes to a partial sum: the first and the last head of a part at most. The partial
-  // sums are added in the order of parts, so the result depends on the number of parts alone.
+  // Heads whose sequences are spread over parts. The gradients of r, u and v sum over the batch. A
+  // part owns a range of (head, sequence), heads outermost; a head that it shares with another part
+  // goes to a partial sum: the first and the last head of a part at most. The partial sums are
+  // added in the order of parts, so the result depends on the number of parts alone.
 
   bool Shared(int64_t part, int64_t head) const {
     const int64_t first = head * plan_.sizes.batch;
@@ -214,8 +213,7 @@ class AttentionGradKernel : public Kernel {
     UnpackRows(biases + plan_.padded, nullptr, 0, 1, width, 1.0f, call.d_v + head * width, 0);
   }
 
-  // --- One part
-  // ------------------------------------------------------------------------------------
+  // One part.
 
   void RunPart(const Call& call, int64_t part) const {
     const Scratch s = ScratchOf(call.workspace, part);
@@ -251,8 +249,7 @@ class AttentionGradKernel : public Kernel {
     std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
   }
 
-  // --- One head of one sequence
-  // --------------------------------------------------------------------
+  // One head of one sequence.
 
   void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
     const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
