@@ -165,9 +165,12 @@ absl::StatusOr<std::vector<TensorSpec>> AttentionGradOp::Infer(
   HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, static_cast<size_t>(at.count) + 3));
   HG_RETURN_IF_ERROR(ValidateInputs(attributes_, in));
   const AttentionSizes s = SizesOf(attributes_, in);
+  const size_t after = static_cast<size_t>(at.count);
   const Shape out{s.batch, attributes_.geometry.queries, s.width};
-  HG_RETURN_IF_ERROR(ExpectShape(Name(), "out", in[static_cast<size_t>(at.count)], out));
-  HG_RETURN_IF_ERROR(ExpectShape(Name(), "d_out", in[static_cast<size_t>(at.count) + 2], out));
+  HG_RETURN_IF_ERROR(ExpectShape(Name(), "out", in[after], out));
+  HG_RETURN_IF_ERROR(ExpectShape(Name(), "log_sum_exp", in[after + 1],
+                                 Shape{s.batch, s.heads, attributes_.geometry.queries}));
+  HG_RETURN_IF_ERROR(ExpectShape(Name(), "d_out", in[after + 2], out));
   const int gradients = at.random >= 0 ? at.count - 1 : at.count;
   return std::vector<TensorSpec>(in.begin(), in.begin() + gradients);
 }

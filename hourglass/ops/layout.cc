@@ -16,6 +16,9 @@ absl::StatusOr<std::vector<TensorSpec>> ShiftRowsOp::Infer(std::span<const Tenso
     return absl::InvalidArgumentError(
         absl::StrCat("shift_rows: input ", in[0].ToString(), " has no row axis"));
   }
+  if (rows_ < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("shift_rows: rows = ", rows_));
+  }
   TensorSpec out = in[0];
   out.shape.Set(1, rows_);
   return std::vector<TensorSpec>{out};

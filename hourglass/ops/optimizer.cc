@@ -40,6 +40,10 @@ absl::StatusOr<std::vector<TensorSpec>> AdamOp::Infer(std::span<const TensorSpec
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "gradient", in[1], in[0].shape));
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "m", in[2], in[0].shape));
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "v", in[3], in[0].shape));
+  constexpr const char* kInputs[] = {"parameter", "gradient", "m", "v", "scalars", "sum_squares"};
+  for (size_t i = 1; i < in.size(); ++i) {
+    HG_RETURN_IF_ERROR(ExpectDType(Name(), kInputs[i], in[i], in[0].dtype));
+  }
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "scalars", in[4], Shape{kAdamScalars}));
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "sum_squares", in[5], Shape{1}));
   return std::vector<TensorSpec>{in[0], in[2], in[3]};
