@@ -2,6 +2,4 @@
 
 #include "experiments/cli/main_context.h"
 
-int main(int argc, char** argv) {
-  return hourglass::RunCli(hourglass::ProcessContext(argc, argv));
-}
+int main(int argc, char** argv) { return hourglass::RunCli(hourglass::ProcessContext(argc, argv)); }

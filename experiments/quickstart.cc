@@ -1,5 +1,5 @@
-// quickstart: `hourglass run quickstart`, then `hourglass report quickstart`. Arguments are passed on
-// to the run, except --db, which goes to both.
+// quickstart: `hourglass run quickstart`, then `hourglass report quickstart`. Arguments are passed
+// on to the run, except --db, which goes to both.
 
 #include <string>
 #include <vector>

@@ -52,8 +52,7 @@ void AddTimingFlags(CLI::App& verb, Flags& flags) {
   verb.add_option("--warmup", bench.warmup, "Steps before timing")->capture_default_str();
   verb.add_option("--lr", bench.lr)->capture_default_str();
   verb.add_option("--lr_warmup", bench.lr_warmup)->capture_default_str();
-  verb.add_option("--lr_cycle", bench.lr_cycle, "0: constant after warm-up")
-      ->capture_default_str();
+  verb.add_option("--lr_cycle", bench.lr_cycle, "0: constant after warm-up")->capture_default_str();
   verb.add_option("--data", bench.data, "File of bytes; random bytes if missing");
   verb.add_option("--seed", bench.seed)->capture_default_str();
   verb.add_option("--backend", bench.backend, "onednn or reference")->capture_default_str();

@@ -48,8 +48,9 @@ Json ToJson(const std::string& path, const std::string& backend, const std::stri
 
 // All files are checked; the exit code is that of the first that does not pass.
 absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
-  const std::string dtype_name =
-      !flags.dtype.empty() ? flags.dtype : flags.backend == "reference" ? "f64" : "f32";
+  const std::string dtype_name = !flags.dtype.empty()           ? flags.dtype
+                                 : flags.backend == "reference" ? "f64"
+                                                                : "f32";
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(dtype_name));
   HG_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, MakeBackend(flags.backend));
   ExitCode code = kExitOk;
@@ -81,15 +82,16 @@ void AddCheckCommand(CLI::App& app, Verb& chosen) {
       ->required()
       ->expected(1, -1);
   verb->add_option("--backend", flags->backend, "reference or onednn")->capture_default_str();
-  verb->add_option("--dtype", flags->dtype,
-                   "f64 or f32; default: f64 on reference, f32 elsewhere");
+  verb->add_option("--dtype", flags->dtype, "f64 or f32; default: f64 on reference, f32 elsewhere");
   verb->add_flag("--json", flags->json, "Accepted for symmetry: the output is always JSON lines");
   verb->footer(
       "Examples:\n"
       "  hourglass check --fixture tests/golden/parity/nested_attention.safetensors\n"
       "  hourglass check --backend onednn --fixture tests/golden/parity/*.safetensors\n"
-      "Prints one JSON line per fixture: the largest differences relative to the largest value, the\n"
-      "worst tensors and the limit. Exit 0 within the limits, 19 outside, 69 for an attention kind\n"
+      "Prints one JSON line per fixture: the largest differences relative to the largest value, "
+      "the\n"
+      "worst tensors and the limit. Exit 0 within the limits, 19 outside, 69 for an attention "
+      "kind\n"
       "that is not built, 65 for a broken file, 66 for a missing one.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Check(*flags, context); };

@@ -58,9 +58,9 @@ int RunCli(const CliContext& context) {
   AddReportCommand(app, chosen);
   AddEnvCommand(app, chosen);
   if (IsUnknownVerb(app, context.args)) {
-    return PrintError(context,
-                      UsageError(absl::StrCat("no verb \"", context.args[0], "\"; there are: ",
-                                              absl::StrJoin(VerbNames(app), ", "))));
+    return PrintError(
+        context, UsageError(absl::StrCat("no verb \"", context.args[0],
+                                         "\"; there are: ", absl::StrJoin(VerbNames(app), ", "))));
   }
   try {
     // CLI11 takes the arguments from the back.

@@ -1,13 +1,12 @@
 #pragma once
 // The verbs of the `hourglass` program. Each reads its flags into a closure that does the work.
 
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "absl/status/statusor.h"
 #include "experiments/runner/environment.h"
@@ -20,9 +19,9 @@ struct CliContext {
   std::ostream* out = nullptr;  // results
   std::ostream* err = nullptr;  // progress, warnings, errors
   SourceStamp stamp;
-  std::function<bool()> stop;   // a signal asked for the end
+  std::function<bool()> stop;                                       // a signal asked for the end
   std::string command = "./bazelw run //experiments:hourglass --";  // how the program is started
-  std::string repeat;           // what to type to run the same again; empty: command and verb
+  std::string repeat;  // what to type to run the same again; empty: command and verb
   std::vector<std::string> args;
 };
 
@@ -38,8 +37,8 @@ void AddEvalCommand(CLI::App& app, Verb& chosen);
 void AddReportCommand(CLI::App& app, Verb& chosen);
 void AddEnvCommand(CLI::App& app, Verb& chosen);
 
-// The whole program but for its surroundings: parses args (without the program's name), runs the verb,
-// prints errors and returns the exit code.
+// The whole program but for its surroundings: parses args (without the program's name), runs the
+// verb, prints errors and returns the exit code.
 int RunCli(const CliContext& context);
 
 }  // namespace hourglass

@@ -45,11 +45,11 @@ Json Findings(const Environment& environment) {
                                  ? absl::FailedPreconditionError("debug build: no timings stored")
                                  : absl::OkStatus(),
                              "yes"));
-  findings.push_back(Finding(
-      "clean work tree",
-      environment.source.dirty ? absl::FailedPreconditionError("dirty: runs are marked so")
-                               : absl::OkStatus(),
-      "yes"));
+  findings.push_back(Finding("clean work tree",
+                             environment.source.dirty
+                                 ? absl::FailedPreconditionError("dirty: runs are marked so")
+                                 : absl::OkStatus(),
+                             "yes"));
   return findings;
 }
 

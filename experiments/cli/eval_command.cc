@@ -58,8 +58,9 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Load(const Flags& flags, const std::s
   HG_ASSIGN_OR_RETURN(info, ReadCheckpointInfo(path));
   HG_ASSIGN_OR_RETURN(std::shared_ptr<const LanguageModel> model, MakeModel(info.model));
   HG_ASSIGN_OR_RETURN(const ParameterTable parameters, ParametersOf(*model));
-  const std::string dtype_name =
-      !flags.dtype.empty() ? flags.dtype : flags.backend == "reference" ? "f64" : "f32";
+  const std::string dtype_name = !flags.dtype.empty()           ? flags.dtype
+                                 : flags.backend == "reference" ? "f64"
+                                                                : "f32";
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(dtype_name));
   HG_ASSIGN_OR_RETURN(std::shared_ptr<State> state,
                       State::Create(MakeStateSpec(parameters, dtype, false), backend));
@@ -87,7 +88,8 @@ absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
   progress.StartPart("evaluating");
   const int64_t start = MonotonicNanos();
   const auto on_batch = [&](int64_t done, int64_t total) {
-    const double share = static_cast<double>(done) / static_cast<double>(std::max<int64_t>(1, total));
+    const double share =
+        static_cast<double>(done) / static_cast<double>(std::max<int64_t>(1, total));
     progress.Update(share * static_cast<double>(bytes.size()),
                     absl::StrFormat("window %d/%d", done, total));
     return !(context.stop && context.stop());
@@ -146,7 +148,8 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
   verb->footer(
       "Examples:\n"
       "  hourglass eval results/RUN.safetensors --length 384\n"
-      "  hourglass eval results/RUN.safetensors --split test --length 4096 --step 128  (the paper's "
+      "  hourglass eval results/RUN.safetensors --split test --length 4096 --step 128  (the "
+      "paper's "
       "protocol)");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Eval(*flags, context); };

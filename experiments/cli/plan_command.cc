@@ -50,12 +50,10 @@ Json ToJson(const specs::Experiment& spec, const CellPlan& plan) {
   json["mismatch"] = plan.mismatch ? Json(*plan.mismatch) : Json(nullptr);
   if (plan.cell.has_published()) {
     const specs::Published& published = plan.cell.published();
-    json["paper"] = {{"ref", plan.cell.paper_ref()},
-                     {"bits_per_byte", published.bits_per_byte()},
-                     {"memory_gb", published.memory_gb()},
-                     {"steps_per_second", published.steps_per_second()},
-                     {"parameters", published.parameters()},
-                     {"source", published.source()}};
+    json["paper"] = {
+        {"ref", plan.cell.paper_ref()},         {"bits_per_byte", published.bits_per_byte()},
+        {"memory_gb", published.memory_gb()},   {"steps_per_second", published.steps_per_second()},
+        {"parameters", published.parameters()}, {"source", published.source()}};
   }
   return json;
 }
@@ -66,13 +64,14 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
   out << absl::StrFormat("%s, profile %s (%s): %d steps of %d x %d bytes, %d seeds\n\n",
                          spec.name(), spec.profile(), spec.scope(), training.steps(),
                          training.batch(), training.length(), spec.replicas());
-  out << absl::StrFormat("%-24s %12s  %-26s %10s %9s\n", "", "", "forward MFLOP/byte", "training",
-                         "memory");
-  out << absl::StrFormat("%-24s %12s %8s %8s %9s %11s %9s", "cell", "parameters", "needed",
+  const int width = LabelWidth(plans);
+  out << absl::StrFormat("%-*s %12s  %-26s %10s %9s\n", width, "", "", "forward MFLOP/byte",
+                         "training", "memory");
+  out << absl::StrFormat("%-*s %12s %8s %8s %9s %11s %9s", width, "cell", "parameters", "needed",
                          "dense", "trax*", "MFLOP/byte", "MB");
   out << (spec.has_match() ? "  mismatch\n" : "\n");
   for (const CellPlan& plan : plans) {
-    out << absl::StrFormat("%-24s %12d %8.3f %8.3f %9.3f %11.3f %9.1f", plan.cell.label(),
+    out << absl::StrFormat("%-*s %12d %8.3f %8.3f %9.3f %11.3f %9.1f", width, plan.cell.label(),
                            plan.parameters, plan.PerByte(plan.forward.needed) / kMega,
                            plan.PerByte(plan.forward.dense) / kMega,
                            plan.TraxPerByte(plan.forward.dense_trax) / kMega,

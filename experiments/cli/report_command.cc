@@ -23,8 +23,11 @@ struct Flags {
 
 absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   reports::ReportOptions options;
-  options.database = flags.database.empty() ? DefaultResultsFolder() + "/hourglass.db"
-                                            : CallerPath(flags.database);
+  if (flags.database.empty() && flags.experiment.empty()) {
+    return UsageError("name an experiment (`hourglass list`) or a database (--db)");
+  }
+  options.database =
+      flags.database.empty() ? DefaultDatabase(flags.experiment) : CallerPath(flags.database);
   options.experiment = flags.experiment;
   HG_ASSIGN_OR_RETURN(const auto reader, results::ResultsReader::Open(options.database));
   HG_ASSIGN_OR_RETURN(const auto analysis, reports::Analyse(*reader, flags.experiment));
@@ -56,8 +59,8 @@ void AddReportCommand(CLI::App& app, Verb& chosen) {
       app.add_subcommand("report", "One HTML page, and its Markdown twin, about an experiment");
   auto flags = std::make_shared<Flags>();
   verb->add_option("EXPERIMENT", flags->experiment,
-                   "Name or id; default: the only one, else the one with the newest run");
-  verb->add_option("--db", flags->database, "Results database; default: results/hourglass.db");
+                   "Name or id; with --db by default the one with the newest run");
+  verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
   verb->add_option("--out", flags->output,
                    "Folder to write into; default: report-EXPERIMENT beside the database");
   verb->add_flag("--json", flags->json, "One JSON document");

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/cli/command.h"
@@ -42,8 +44,11 @@ Json ToJson(const RunSummary& summary, const std::string& database) {
 }
 
 void PrintSummary(const RunSummary& summary, const std::string& database, std::ostream& out) {
+  size_t width = 0;
+  for (const CellOutcome& cell : summary.cells) width = std::max(width, cell.label.size());
   for (const CellOutcome& cell : summary.cells) {
-    out << absl::StrFormat("%-24s seed %d  %-12s", cell.label, cell.replica, cell.status);
+    out << absl::StrFormat("%-*s seed %d  %-12s", static_cast<int>(width), cell.label, cell.replica,
+                           cell.status);
     if (cell.bits_per_byte) out << absl::StrFormat("  %.4f bits per byte", *cell.bits_per_byte);
     out << "  run " << cell.run_id << "\n";
   }
@@ -57,8 +62,8 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
     return kExitOk;
   }
   RunOptions options;
-  options.database = flags.database.empty() ? DefaultResultsFolder() + "/hourglass.db"
-                                            : CallerPath(flags.database);
+  options.database =
+      flags.database.empty() ? DefaultDatabase(spec.name()) : CallerPath(flags.database);
   options.command = !context.repeat.empty()
                         ? context.repeat
                         : absl::StrCat(context.command, " run ", flags.spec.ToArguments());
@@ -88,10 +93,11 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
 }  // namespace
 
 void AddRunCommand(CLI::App& app, Verb& chosen) {
-  CLI::App* verb = app.add_subcommand("run", "Train and evaluate every cell and seed, and store it");
+  CLI::App* verb =
+      app.add_subcommand("run", "Train and evaluate every cell and seed, and store it");
   auto flags = std::make_shared<Flags>();
   flags->spec.AddTo(*verb);
-  verb->add_option("--db", flags->database, "Results database; default: results/hourglass.db");
+  verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
   verb->add_option("--cell", flags->cell, "Only the cell with this label");
   verb->add_option("--threads", flags->threads, "Default: one per core")
       ->check(CLI::PositiveNumber);

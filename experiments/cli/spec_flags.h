@@ -1,10 +1,9 @@
 #pragma once
 // The flags that name an experiment, shared by several verbs.
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "absl/status/statusor.h"
 #include "experiments/specs/spec.pb.h"

@@ -13,8 +13,7 @@ absl::StatusOr<std::shared_ptr<Backend>> MakeBackend(const std::string& name) {
   if (name == "cuda") {
     return absl::UnavailableError("backend \"cuda\" is not part of this build; use onednn");
   }
-  return UsageError(
-      absl::StrCat("no backend \"", name, "\"; there are: onednn, reference"));
+  return UsageError(absl::StrCat("no backend \"", name, "\"; there are: onednn, reference"));
 }
 
 absl::StatusOr<DType> ParseDType(const std::string& name) {

@@ -44,7 +44,8 @@ absl::StatusOr<std::shared_ptr<const Dataset>> OpenData(const BenchOptions& opti
 
 absl::Status CheckCounts(const BenchOptions& options) {
   if (options.steps < 1 || options.warmup < 0 || options.threads < 1 || options.lr_cycle < 0) {
-    return UsageError("--steps and --threads must be at least 1, --warmup and --lr_cycle at least 0");
+    return UsageError(
+        "--steps and --threads must be at least 1, --warmup and --lr_cycle at least 0");
   }
   return absl::OkStatus();
 }
@@ -53,8 +54,8 @@ absl::StatusOr<TrainSettings> SettingsOf(const BenchOptions& options) {
   TrainSettings settings;
   settings.batch = options.batch;
   settings.length = options.length;
-  settings.schedule.kind = options.lr_cycle > 0 ? ScheduleKind::kWarmupCosineOnce
-                                                : ScheduleKind::kConstant;
+  settings.schedule.kind =
+      options.lr_cycle > 0 ? ScheduleKind::kWarmupCosineOnce : ScheduleKind::kConstant;
   settings.schedule.rate = options.lr;
   settings.schedule.warmup = std::max<int64_t>(1, options.lr_warmup);
   settings.schedule.cycle = options.lr_cycle;

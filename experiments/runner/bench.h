@@ -19,19 +19,19 @@ struct BenchOptions {
   int64_t batch = 8;
   std::string dtype = "f32";
   int threads = 1;
-  int64_t steps = 20;     // timed training steps
-  int64_t warmup = 3;     // steps before timing
+  int64_t steps = 20;  // timed training steps
+  int64_t warmup = 3;  // steps before timing
   double lr = 1e-3;
   int64_t lr_warmup = 100;
-  int64_t lr_cycle = 0;   // of the cosine; 0: constant after the warm-up
-  std::string data;       // file of bytes; random bytes if empty
+  int64_t lr_cycle = 0;  // of the cosine; 0: constant after the warm-up
+  std::string data;      // file of bytes; random bytes if empty
   uint64_t seed = 0;
   std::string backend = "onednn";
   bool profile_ops = false;
 };
 
-// InvalidArgument for settings that cannot be, NotFound for the data file, Unimplemented for what the
-// backend cannot do.
+// InvalidArgument for settings that cannot be, NotFound for the data file, Unimplemented for what
+// the backend cannot do.
 absl::StatusOr<nlohmann::ordered_json> RunBench(const BenchOptions& options);
 
 // The per-op part of the result as a table for people.

@@ -104,8 +104,8 @@ std::string WorkTreeDiff(const std::string& commit) {
   std::string diff;
   if (workspace != nullptr && *workspace != '\0' && commit != kUnknown) {
     const std::string git = absl::StrCat("git -C ", ShellQuoted(workspace), " ");
-    diff = OutputOf(absl::StrCat(git, "diff --no-color --no-ext-diff --binary ", commit,
-                                 " 2>/dev/null"));
+    diff = OutputOf(
+        absl::StrCat(git, "diff --no-color --no-ext-diff --binary ", commit, " 2>/dev/null"));
     const std::string untracked =
         OutputOf(absl::StrCat(git, "ls-files --others --exclude-standard 2>/dev/null"));
     if (!untracked.empty()) absl::StrAppend(&diff, "untracked files:\n", untracked);
@@ -185,8 +185,8 @@ std::map<std::string, std::string> Libraries() {
       {"glibc", gnu_get_libc_version()},
       {"nlohmann-json", absl::StrCat(NLOHMANN_JSON_VERSION_MAJOR, ".", NLOHMANN_JSON_VERSION_MINOR,
                                      ".", NLOHMANN_JSON_VERSION_PATCH)},
-      {"oneDNN", absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch, " ",
-                              onednn.hash)},
+      {"oneDNN",
+       absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch, " ", onednn.hash)},
       {"protobuf", absl::StrCat(GOOGLE_PROTOBUF_VERSION)},
   };
 }
@@ -228,8 +228,8 @@ results::Host MakeHost(const Environment& environment, const std::string& backen
   host.fingerprint = MachineFacts();
   host.fingerprint["isa"] = ValueOr(environment.backend, "isa");
   std::map<std::string, std::string> speed;
-  for (const char* key : {"cpu_model", "cores", "smt", "governor", "memory_bytes", "kernel",
-                          "libc", "isa"}) {
+  for (const char* key :
+       {"cpu_model", "cores", "smt", "governor", "memory_bytes", "kernel", "libc", "isa"}) {
     speed[key] = host.fingerprint[key];
   }
   speed["compiler"] = environment.build.compiler;

@@ -20,18 +20,19 @@ struct SourceStamp {
 
 struct Environment {
   results::SourceRev source;
-  results::Build build;                    // `source_rev` is still empty
-  results::Host host;                      // for the backend, threads and dtype asked for
-  std::map<std::string, std::string> env;  // variables that change results
+  results::Build build;                        // `source_rev` is still empty
+  results::Host host;                          // for the backend, threads and dtype asked for
+  std::map<std::string, std::string> env;      // variables that change results
   std::map<std::string, std::string> backend;  // Backend::Describe()
   std::string describe_json;                   // the same as JSON, with the backend's name
   bool debug_build = false;
-  // A line for each thing that makes results weaker, but for a dirty work tree: that is in `source`.
+  // A line for each thing that makes results weaker, but for a dirty work tree: that is in
+  // `source`.
   std::vector<std::string> warnings;
 };
 
-// The difference between the work tree and HEAD for a dirty build is taken from git at the workspace
-// (BUILD_WORKSPACE_DIRECTORY), when there is one.
+// The difference between the work tree and HEAD for a dirty build is taken from git at the
+// workspace (BUILD_WORKSPACE_DIRECTORY), when there is one.
 absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const Backend& backend,
                                                int threads, const std::string& dtype);
 

@@ -1,5 +1,6 @@
 #include "experiments/runner/paths.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace hourglass {
@@ -14,6 +15,11 @@ std::string DefaultResultsFolder() {
   const char* workspace = std::getenv("BUILD_WORKSPACE_DIRECTORY");
   return workspace == nullptr || *workspace == '\0' ? "results"
                                                     : std::string(workspace) + "/results";
+}
+
+std::string DefaultDatabase(std::string experiment) {
+  std::replace(experiment.begin(), experiment.end(), '/', '-');
+  return DefaultResultsFolder() + "/" + experiment + ".db";
 }
 
 std::string FolderOf(const std::string& path) {

@@ -63,8 +63,8 @@ absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& sp
   for (const specs::Cell& cell : spec.cells()) {
     absl::StatusOr<CellPlan> plan = PlanCell(spec, cell);
     if (!plan.ok()) {
-      return absl::Status(plan.status().code(), absl::StrCat("cell \"", cell.label(), "\": ",
-                                                             plan.status().message()));
+      return absl::Status(plan.status().code(),
+                          absl::StrCat("cell \"", cell.label(), "\": ", plan.status().message()));
     }
     plans.push_back(*std::move(plan));
   }
@@ -77,6 +77,12 @@ absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& sp
     }
   }
   return plans;
+}
+
+int LabelWidth(const std::vector<CellPlan>& plans) {
+  size_t width = 0;
+  for (const CellPlan& plan : plans) width = std::max(width, plan.cell.label().size());
+  return static_cast<int>(width);
 }
 
 absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans) {
@@ -105,8 +111,8 @@ absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec) {
   settings.schedule.rate = training.peak_rate();
   if (settings.schedule.kind == ScheduleKind::kWarmupRsqrt) {
     // The schedule wants its constant; the rate is highest at the end of the warm-up.
-    settings.schedule.rate *= std::sqrt(static_cast<double>(
-        std::max<int64_t>(1, training.warmup_steps())));
+    settings.schedule.rate *=
+        std::sqrt(static_cast<double>(std::max<int64_t>(1, training.warmup_steps())));
   }
   settings.schedule.warmup = training.warmup_steps();
   settings.schedule.cycle = training.cycle_steps();
@@ -123,8 +129,7 @@ std::string CanonicalJson(const specs::Experiment& spec, const CellPlan& plan) {
   json["family"] = plan.cell.family();
   json["model"] = nlohmann::json::parse(ModelConfigToJson(plan.config));
   json["model"]["dropout"] = plan.config.dropout;
-  json["data"] = {{"corpus", spec.data().corpus()},
-                  {"window_stride", spec.data().window_stride()}};
+  json["data"] = {{"corpus", spec.data().corpus()}, {"window_stride", spec.data().window_stride()}};
   json["training"] = {{"batch", training.batch()},
                       {"clip_norm", training.clip_norm()},
                       {"cycle_steps", training.cycle_steps()},

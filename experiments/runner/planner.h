@@ -26,14 +26,14 @@ struct CellPlan {
   ModelConfig config;
   std::shared_ptr<const LanguageModel> model;
   int64_t parameters = 0;
-  int64_t batch = 0;             // sequences per optimizer step: of `needed` and `dense`
-  int64_t length = 0;            // predicted bytes per sequence
-  FlopNames forward, training;   // training = forward + backward, no update
-  int64_t elementwise = 0;       // per optimizer step
+  int64_t batch = 0;            // sequences per optimizer step: of `needed` and `dense`
+  int64_t length = 0;           // predicted bytes per sequence
+  FlopNames forward, training;  // training = forward + backward, no update
+  int64_t elementwise = 0;      // per optimizer step
   int64_t recompute = 0;
-  int64_t update = 0;            // the optimizer
-  int64_t state_bytes = 0;       // parameters, gradients, moments
-  int64_t planned_bytes = 0;     // state and all blocks, workspaces of kernels apart
+  int64_t update = 0;              // the optimizer
+  int64_t state_bytes = 0;         // parameters, gradients, moments
+  int64_t planned_bytes = 0;       // state and all blocks, workspaces of kernels apart
   std::optional<double> mismatch;  // needed training FLOPs per byte against the reference, - 1
 
   double PerByte(int64_t step_flops) const {
@@ -47,6 +47,9 @@ struct CellPlan {
 
 // Plans every cell of a resolved experiment. Errors name the cell.
 absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& spec);
+
+// Columns that the longest label takes, for tables.
+int LabelWidth(const std::vector<CellPlan>& plans);
 
 // InvalidArgument naming the cells whose mismatch is above the spec's tolerance.
 absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans);

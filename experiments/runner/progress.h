@@ -1,6 +1,6 @@
 #pragma once
-// How far a sweep is, for people: one line that renews itself on a terminal, else a plain line every
-// 30 seconds. Everything goes to standard error; results go elsewhere.
+// How far a sweep is, for people: one line that renews itself on a terminal, else a plain line
+// every 30 seconds. Everything goes to standard error; results go elsewhere.
 
 #include <cstdint>
 #include <functional>
@@ -14,12 +14,12 @@ enum class ProgressMode { kTerminal, kPlain, kQuiet };
 struct ProgressOptions {
   ProgressMode mode = ProgressMode::kPlain;
   bool color = false;
-  int64_t interval_nanos = 30'000'000'000;          // between plain lines
-  std::function<int64_t()> now_nanos;               // empty: the monotonic clock
+  int64_t interval_nanos = 30'000'000'000;  // between plain lines
+  std::function<int64_t()> now_nanos;       // empty: the monotonic clock
 };
 
-// Terminal or plain by what standard error is; colour only on a terminal, without NO_COLOR and with a
-// TERM other than "dumb".
+// Terminal or plain by what standard error is; colour only on a terminal, without NO_COLOR and with
+// a TERM other than "dumb".
 ProgressOptions DefaultProgress(bool quiet);
 
 class Progress {

@@ -28,7 +28,11 @@ constexpr double kHopelessLoss = 10.0;
 class CellRunner {
  public:
   CellRunner(const CellRun& cell, results::ResultsStore& store, const std::string& run_id)
-      : cell_(cell), spec_(*cell.spec), plan_(*cell.plan), store_(store), run_id_(run_id),
+      : cell_(cell),
+        spec_(*cell.spec),
+        plan_(*cell.plan),
+        store_(store),
+        run_id_(run_id),
         backend_(std::make_shared<CountingBackend>(cell.backend)) {}
 
   absl::StatusOr<CellResult> Run() {
@@ -53,8 +57,8 @@ class CellRunner {
     evaluation.length = spec_.evaluation().length();
     evaluation.batch = spec_.evaluation().batch();
     evaluation.dtype = settings.dtype;
-    HG_ASSIGN_OR_RETURN(evaluator_, Evaluator::Create(plan_.model, backend_, trainer_->state(),
-                                                      evaluation));
+    HG_ASSIGN_OR_RETURN(evaluator_,
+                        Evaluator::Create(plan_.model, backend_, trainer_->state(), evaluation));
     return absl::OkStatus();
   }
 
@@ -151,8 +155,12 @@ class CellRunner {
 
   absl::Status Summarise() {
     const auto final_value = [&](std::string_view metric, double value) {
-      return store_.AddSummary(run_id_, {.metric = metric, .agg = "final", .value = value,
-                                         .ci_lo = std::nullopt, .ci_hi = std::nullopt, .n = 1});
+      return store_.AddSummary(run_id_, {.metric = metric,
+                                         .agg = "final",
+                                         .value = value,
+                                         .ci_lo = std::nullopt,
+                                         .ci_hi = std::nullopt,
+                                         .n = 1});
     };
     HG_RETURN_IF_ERROR(final_value(results::kValidBitsPerByte, *bits_per_byte_));
     HG_RETURN_IF_ERROR(
@@ -160,8 +168,8 @@ class CellRunner {
     if (!cell_.store_timings) return absl::OkStatus();
     const auto bytes = static_cast<double>(steps_run_ * plan_.batch * plan_.length);
     HG_RETURN_IF_ERROR(final_value(results::kTrainBytesPerSecond, bytes / train_seconds_));
-    HG_RETURN_IF_ERROR(final_value(results::kStepsPerSecond,
-                                   static_cast<double>(steps_run_) / train_seconds_));
+    HG_RETURN_IF_ERROR(
+        final_value(results::kStepsPerSecond, static_cast<double>(steps_run_) / train_seconds_));
     HG_RETURN_IF_ERROR(final_value(results::kTrainWallSeconds, train_seconds_));
     HG_RETURN_IF_ERROR(final_value(results::kForwardBytesPerSecond,
                                    static_cast<double>(eval_bytes_) / eval_seconds_));

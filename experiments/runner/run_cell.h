@@ -36,8 +36,8 @@ struct CellResult {
   double train_seconds = 0;
 };
 
-// Trains and evaluates, appending rows to the running run `run_id` of the store; ending the run is left
-// to the caller. The outcome's status is kOk, kDiverged or kKilled.
+// Trains and evaluates, appending rows to the running run `run_id` of the store; ending the run is
+// left to the caller. The outcome's status is kOk, kDiverged or kKilled.
 absl::StatusOr<CellResult> TrainCell(const CellRun& cell, results::ResultsStore& store,
                                      const std::string& run_id);
 

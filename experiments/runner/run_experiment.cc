@@ -64,9 +64,8 @@ class Sweep {
 
   absl::Status KeepWantedCell() {
     if (options_.only_cell.empty()) return absl::OkStatus();
-    std::erase_if(plans_, [&](const CellPlan& plan) {
-      return plan.cell.label() != options_.only_cell;
-    });
+    std::erase_if(plans_,
+                  [&](const CellPlan& plan) { return plan.cell.label() != options_.only_cell; });
     if (!plans_.empty()) return absl::OkStatus();
     return UsageError(absl::StrCat(spec_.name(), " has no cell \"", options_.only_cell,
                                    "\"; `hourglass list ", spec_.name(), "` prints them"));
@@ -95,9 +94,10 @@ class Sweep {
                                   spec_.name(), plans_.size(), spec_.replicas(),
                                   spec_.training().steps(), spec_.training().batch(),
                                   spec_.training().length()));
+    const int width = LabelWidth(plans_);
     for (const CellPlan& plan : plans_) {
-      std::string line = absl::StrFormat("  %-24s %9d parameters, %.4f needed training MFLOP/byte",
-                                         plan.cell.label(), plan.parameters,
+      std::string line = absl::StrFormat("  %-*s %9d parameters, %.4f needed training MFLOP/byte",
+                                         width, plan.cell.label(), plan.parameters,
                                          1e-6 * plan.PerByte(plan.training.needed));
       if (plan.mismatch) {
         absl::StrAppendFormat(&line, ", mismatch %+.2f %%", 100 * *plan.mismatch);
@@ -166,18 +166,18 @@ class Sweep {
     run.describe_json = environment_.describe_json;
     run.warnings = environment_.warnings;
     run.engine_json = nlohmann::json({{"engine", "local"},
-                                      {"seeds", {{"data", Hex(seeds.data)},
-                                                 {"dropout", Hex(seeds.dropout)},
-                                                 {"init", Hex(seeds.init)}}}})
+                                      {"seeds",
+                                       {{"data", Hex(seeds.data)},
+                                        {"dropout", Hex(seeds.dropout)},
+                                        {"init", Hex(seeds.init)}}}})
                           .dump();
     return run;
   }
 
   absl::Status RunOne(const CellPlan& plan, int64_t replica, Progress& progress) {
     ++part_;
-    const std::string name =
-        absl::StrFormat("[%d/%d] %s seed %d", part_, plans_.size() * spec_.replicas(),
-                        plan.cell.label(), replica);
+    const std::string name = absl::StrFormat(
+        "[%d/%d] %s seed %d", part_, plans_.size() * spec_.replicas(), plan.cell.label(), replica);
     progress.StartPart(name);
     const Seeds seeds = DeriveSeeds(spec_.name(), CanonicalJson(spec_, plan), replica);
     HG_ASSIGN_OR_RETURN(const std::string config, store_->Upsert(ConfigRow(spec_, plan)));
@@ -204,8 +204,7 @@ class Sweep {
     cell.valid_dataset = valid_;
     cell.store_timings = !environment_.debug_build;
     if (options_.checkpoints) {
-      cell.checkpoint_path =
-          absl::StrCat(FolderOf(options_.database), "/", run_id, ".safetensors");
+      cell.checkpoint_path = absl::StrCat(FolderOf(options_.database), "/", run_id, ".safetensors");
     }
     cell.stop = options_.stop;
     cell.progress = [&](int64_t step, const std::string& status) {
@@ -239,8 +238,8 @@ class Sweep {
     }
     HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome));
     const std::string status(results::ToString(result->outcome.status));
-    summary_.cells.push_back({plan.cell.label(), replica, run_id, status, result->bits_per_byte,
-                              result->train_seconds});
+    summary_.cells.push_back(
+        {plan.cell.label(), replica, run_id, status, result->bits_per_byte, result->train_seconds});
     if (result->outcome.exit_code == kExitInterrupted) {
       summary_.exit_code = kExitInterrupted;
     } else if (result->outcome.exit_code == kExitDiverged) {
@@ -263,7 +262,7 @@ class Sweep {
   std::shared_ptr<const ByteCorpus> corpus_;
   Environment environment_;
   std::unique_ptr<results::ResultsStore> store_;
-  std::vector<results::RunRecord> earlier_;  // of this experiment, before this sweep
+  std::vector<results::RunRecord> earlier_;   // of this experiment, before this sweep
   std::string build_, host_, train_, valid_;  // row ids
   int threads_ = 1;
   int64_t part_ = 0;

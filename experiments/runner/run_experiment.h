@@ -16,16 +16,16 @@
 namespace hourglass {
 
 struct RunOptions {
-  std::string database;               // path; its folder is created
-  std::string command;                // what to type to run the experiment again
+  std::string database;  // path; its folder is created
+  std::string command;   // what to type to run the experiment again
   std::vector<std::string> argv;
   SourceStamp stamp;
-  int threads = 0;                    // 0: as many as there are cores
-  bool force = false;                 // run finished cells again, as new attempts
-  bool checkpoints = true;            // RUN.safetensors beside the database
-  std::string only_cell;              // label; empty: all
-  std::function<bool()> stop;         // asked after every step: end now, with what there is
-  std::ostream* log = nullptr;        // progress and warnings
+  int threads = 0;              // 0: as many as there are cores
+  bool force = false;           // run finished cells again, as new attempts
+  bool checkpoints = true;      // RUN.safetensors beside the database
+  std::string only_cell;        // label; empty: all
+  std::function<bool()> stop;   // asked after every step: end now, with what there is
+  std::ostream* log = nullptr;  // progress and warnings
   ProgressOptions progress;
 };
 
@@ -33,8 +33,8 @@ struct CellOutcome {
   std::string label;
   int64_t replica = 0;
   std::string run_id;
-  std::string status;                     // "ok", "diverged", "killed" or "already done"
-  std::optional<double> bits_per_byte;    // on validation, at the end
+  std::string status;                   // "ok", "diverged", "killed" or "already done"
+  std::optional<double> bits_per_byte;  // on validation, at the end
   double train_seconds = 0;
 };
 
@@ -45,10 +45,10 @@ struct RunSummary {
   ExitCode exit_code = kExitOk;
 };
 
-// Replica by replica, so that a sweep that is cut short holds whole pairs. A cell with a run that is
-// `ok` is not run again. A run whose loss is not finite, or beyond ten times that of guessing, ends as
-// `diverged` with its rows kept, and the sweep goes on. Errors of a cell end its run as `failed` or
-// `unsupported` and the sweep with it.
+// Replica by replica, so that a sweep that is cut short holds whole pairs. A cell with a run that
+// is `ok` is not run again. A run whose loss is not finite, or beyond ten times that of guessing,
+// ends as `diverged` with its rows kept, and the sweep goes on. Errors of a cell end its run as
+// `failed` or `unsupported` and the sweep with it.
 absl::StatusOr<RunSummary> RunExperiment(const specs::Experiment& spec, const RunOptions& options);
 
 }  // namespace hourglass

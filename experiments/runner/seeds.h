@@ -9,10 +9,10 @@
 namespace hourglass {
 
 struct Seeds {
-  uint64_t run = 0;      // of (experiment, configuration, replica); the next two derive from it
+  uint64_t run = 0;  // of (experiment, configuration, replica); the next two derive from it
   uint64_t init = 0;
   uint64_t dropout = 0;
-  uint64_t data = 0;     // of (experiment, replica)
+  uint64_t data = 0;  // of (experiment, replica)
 };
 
 // `config` is the canonical text of the configuration.

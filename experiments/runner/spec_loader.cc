@@ -87,9 +87,8 @@ absl::Status SetScalar(Message& message, const FieldDescriptor& field, const std
       reflection.SetString(&message, &field, value);
       return absl::OkStatus();
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("--set ", path, ": a group of fields; set one of: ",
-                       FieldNames(*field.message_type())));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--set ", path, ": a group of fields; set one of: ", FieldNames(*field.message_type())));
   }
 }
 
@@ -116,9 +115,9 @@ absl::Status SetByPath(Message& message, std::span<const std::string> steps,
   HG_ASSIGN_OR_RETURN(const PathStep step, ParseStep(steps.front(), path));
   const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(step.name);
   if (field == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("--set ", path, ": no field \"", step.name,
-                                                   "\"; there are: ",
-                                                   FieldNames(*message.GetDescriptor())));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--set ", path, ": no field \"", step.name,
+                     "\"; there are: ", FieldNames(*message.GetDescriptor())));
   }
   const Reflection& reflection = *message.GetReflection();
   if (field->is_repeated()) {
@@ -168,8 +167,8 @@ absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
       }
     }
     if (kept.size() != profile.cells_size()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          spec.name(), ": profile \"", profile.name(), "\" names a cell that is not there"));
+      return absl::InvalidArgumentError(absl::StrCat(spec.name(), ": profile \"", profile.name(),
+                                                     "\" names a cell that is not there"));
     }
     spec.mutable_cells()->Swap(&kept);
     return absl::OkStatus();
@@ -298,8 +297,7 @@ class Checker {
 void DescribeMessage(const Descriptor& type, const std::string& prefix, std::string& out) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    const std::string path =
-        absl::StrCat(prefix, field.name(), field.is_repeated() ? "[i]" : "");
+    const std::string path = absl::StrCat(prefix, field.name(), field.is_repeated() ? "[i]" : "");
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
       absl::StrAppend(&out, path, "  ", field.type_name(), "\n");
     } else if (field.name() != "profiles") {
@@ -326,8 +324,8 @@ absl::StatusOr<specs::Experiment> LoadSpec(const std::string& name_or_path) {
     names.emplace_back(spec.name);
   }
   if (!absl::EndsWith(name_or_path, ".textproto")) {
-    return UsageError(absl::StrCat("no experiment \"", name_or_path, "\"; there are: ",
-                                   absl::StrJoin(names, ", "),
+    return UsageError(absl::StrCat("no experiment \"", name_or_path,
+                                   "\"; there are: ", absl::StrJoin(names, ", "),
                                    "; or give the path of a .textproto file"));
   }
   HG_ASSIGN_OR_RETURN(const std::string text, ReadFile(name_or_path));

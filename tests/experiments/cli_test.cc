@@ -53,6 +53,7 @@ TEST(CliErrorsTest, NoVerbAndUnknownFlag) {
   EXPECT_THAT(result.err, HasSubstr("--colour"));
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(Call({"plan"}).code, 64);
+  EXPECT_EQ(Call({"report"}).code, 64);
   EXPECT_EQ(Call({"bench", "--steps", "many"}).code, 64);
 }
 
@@ -107,10 +108,10 @@ TEST(CliErrorsTest, WhatIsNotBuiltIsUnavailable) {
 }
 
 TEST(CliErrorsTest, AnUnwritableDatabaseIsAnIoError) {
-  EXPECT_EQ(Call({"run", "quickstart", "--profile", "smoke", "--db", "/proc/none/results.db",
-                  "--quiet"})
-                .code,
-            74);
+  EXPECT_EQ(
+      Call({"run", "quickstart", "--profile", "smoke", "--db", "/proc/none/results.db", "--quiet"})
+          .code,
+      74);
 }
 
 TEST(CliHelpTest, EveryVerbTeachesByExample) {
@@ -151,29 +152,61 @@ TEST(CliPlanTest, OneJsonObjectPerCell) {
 }
 
 TEST(CliPlanTest, PrintConfigIsASpec) {
-  const Result result =
-      Call({"plan", "quickstart", "--print-config", "--set", "model.d_model=96"});
+  const Result result = Call({"plan", "quickstart", "--print-config", "--set", "model.d_model=96"});
   EXPECT_EQ(result.code, 0);
   EXPECT_THAT(result.out, HasSubstr("d_model: 96"));
 }
 
 TEST(CliBenchTest, PrintsEveryFieldOfThePeer) {
-  const Result result =
-      Call({"bench", "--hierarchy", "1@1 1@3 1@1", "--d_model", "16", "--d_ff", "32", "--heads", "2",
-            "--vocabulary", "50", "--attention", "softmax", "--middle_attention", "relative",
-            "--shortening", "attention", "--shortening_query", "linear", "--upsampling",
-            "attention", "--upsampling_query", "linear", "--dropout", "0.1", "--length", "20",
-            "--batch", "2", "--dtype", "f32", "--threads", "1", "--steps", "4", "--warmup", "1",
-            "--lr", "1e-3", "--lr_warmup", "5", "--lr_cycle", "10", "--seed", "3", "--profile_ops",
-            "--json"});
+  const Result result = Call({"bench",       "--hierarchy",
+                              "1@1 1@3 1@1", "--d_model",
+                              "16",          "--d_ff",
+                              "32",          "--heads",
+                              "2",           "--vocabulary",
+                              "50",          "--attention",
+                              "softmax",     "--middle_attention",
+                              "relative",    "--shortening",
+                              "attention",   "--shortening_query",
+                              "linear",      "--upsampling",
+                              "attention",   "--upsampling_query",
+                              "linear",      "--dropout",
+                              "0.1",         "--length",
+                              "20",          "--batch",
+                              "2",           "--dtype",
+                              "f32",         "--threads",
+                              "1",           "--steps",
+                              "4",           "--warmup",
+                              "1",           "--lr",
+                              "1e-3",        "--lr_warmup",
+                              "5",           "--lr_cycle",
+                              "10",          "--seed",
+                              "3",           "--profile_ops",
+                              "--json"});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1);
   const nlohmann::json json = result.Json();
-  for (const char* field :
-       {"model", "length", "batch", "dtype", "compile", "threads", "steps", "parameters",
-        "train_tokens_per_s", "forward_tokens_per_s", "train_ms_p20", "train_ms_median",
-        "forward_ms_p20", "forward_ms_median", "peak_rss_mb", "last_loss", "cpu", "library",
-        "planned_mb", "needed_train_flops", "executed_train_flops", "ops"}) {
+  for (const char* field : {"model",
+                            "length",
+                            "batch",
+                            "dtype",
+                            "compile",
+                            "threads",
+                            "steps",
+                            "parameters",
+                            "train_tokens_per_s",
+                            "forward_tokens_per_s",
+                            "train_ms_p20",
+                            "train_ms_median",
+                            "forward_ms_p20",
+                            "forward_ms_median",
+                            "peak_rss_mb",
+                            "last_loss",
+                            "cpu",
+                            "library",
+                            "planned_mb",
+                            "needed_train_flops",
+                            "executed_train_flops",
+                            "ops"}) {
     EXPECT_TRUE(json.contains(field)) << field;
   }
   for (const char* field :
@@ -192,10 +225,11 @@ TEST(CliBenchTest, PrintsEveryFieldOfThePeer) {
 TEST(CliBenchTest, ReadsBytesFromAFile) {
   const std::string path = testing::TempDir() + "/bytes";
   ASSERT_TRUE(WriteFileAtomically(path, std::string(500, 'a')).ok());
-  const Result result = Call({"bench", "--hierarchy", "1@1", "--d_model", "16", "--d_ff", "32",
-                              "--heads", "2", "--length", "16", "--batch", "2", "--threads", "1",
-                              "--steps", "40", "--warmup", "0", "--lr", "1e-2", "--lr_warmup", "1",
-                              "--data", path, "--json"});
+  const Result result =
+      Call({"bench",       "--hierarchy", "1@1",      "--d_model", "16",      "--d_ff", "32",
+            "--heads",     "2",           "--length", "16",        "--batch", "2",      "--threads",
+            "1",           "--steps",     "40",       "--warmup",  "0",       "--lr",   "1e-2",
+            "--lr_warmup", "1",           "--data",   path,        "--json"});
   ASSERT_EQ(result.code, 0) << result.err;
   // One letter only is soon learnt; random bytes would stay at ln 256 = 5.5.
   EXPECT_LT(result.Json()["last_loss"].get<double>(), 3.0);

@@ -1,5 +1,5 @@
-// The planner against the paper: parameter counts as exact integers, FLOPs per byte against the closed
-// formulas and the printed column, and what it costs to be planned.
+// The planner against the paper: parameter counts as exact integers, FLOPs per byte against the
+// closed formulas and the printed column, and what it costs to be planned.
 #include "experiments/runner/planner.h"
 
 #include <gmock/gmock.h>
@@ -25,15 +25,21 @@ struct Row {
 
 // Table 1 with attention resampling (S = average, U = none).
 const std::vector<Row>& Table1() {
-  static const auto* rows = new std::vector<Row>{
-      {"6@1", 20754688, 76.2, 1.182},          {"2@1 1@3 2@1", 24174848, 70.7, 1.163},
-      {"2@1 4@4 2@1", 34419968, 74.3, 1.143},  {"8@1", 27584768, 101.4, 1.151},
-      {"2@1 4@3 2@1", 34419968, 79.2, 1.128},  {"2@1 8@4 2@1", 48080128, 82.2, 1.128},
-      {"2@1 1@2 4@4 1@2 2@1", 48085248, 95.9, 1.115},
-      {"2@1 8@3 2@1", 48080128, 90.4, 1.111},  {"10@1", 34414848, 126.7, 1.128},
-      {"3@1 8@4 3@1", 54910208, 107.5, 1.109}, {"12@1", 41244928, 152.0, 1.115},
-      {"4@1 8@4 4@1", 61740288, 132.8, 1.098}, {"2@1 16@3 2@1", 75400448, 113.0, 1.096},
-      {"14@1", 48075008, 177.3, 1.102},        {"5@1 8@2 5@1", 68570368, 184.9, 1.079}};
+  static const auto* rows = new std::vector<Row>{{"6@1", 20754688, 76.2, 1.182},
+                                                 {"2@1 1@3 2@1", 24174848, 70.7, 1.163},
+                                                 {"2@1 4@4 2@1", 34419968, 74.3, 1.143},
+                                                 {"8@1", 27584768, 101.4, 1.151},
+                                                 {"2@1 4@3 2@1", 34419968, 79.2, 1.128},
+                                                 {"2@1 8@4 2@1", 48080128, 82.2, 1.128},
+                                                 {"2@1 1@2 4@4 1@2 2@1", 48085248, 95.9, 1.115},
+                                                 {"2@1 8@3 2@1", 48080128, 90.4, 1.111},
+                                                 {"10@1", 34414848, 126.7, 1.128},
+                                                 {"3@1 8@4 3@1", 54910208, 107.5, 1.109},
+                                                 {"12@1", 41244928, 152.0, 1.115},
+                                                 {"4@1 8@4 4@1", 61740288, 132.8, 1.098},
+                                                 {"2@1 16@3 2@1", 75400448, 113.0, 1.096},
+                                                 {"14@1", 48075008, 177.3, 1.102},
+                                                 {"5@1 8@2 5@1", 68570368, 184.9, 1.079}};
   return *rows;
 }
 
@@ -51,23 +57,25 @@ const std::vector<CellPlan>& PaperPlan() {
   return *plans;
 }
 
-// Forward FLOPs per token of a stack of relative-attention blocks at length n: 24 n d^2 + 6 n^2 d and
-// the position map, shared by the batch (d_ff = 4 d).
+// Forward FLOPs per token of a stack of relative-attention blocks at length n: 24 n d^2 + 6 n^2 d
+// and the position map, shared by the batch (d_ff = 4 d).
 double Blocks(double layers, double n, double d, double batch) {
   return layers * (24 * n * d * d + 6 * n * n * d + 2 * n * d * d / batch);
 }
 
-// Attention resampling of n fine and m coarse positions, both ways, as the authors' program computes it.
+// Attention resampling of n fine and m coarse positions, both ways, as the authors' program
+// computes it.
 double Resampling(double n, double m, double d, double batch) {
   const double f = 4 * d;
-  const double down = 4 * m * d * d + 4 * n * d * d + 4 * n * d * d / batch + 8 * m * n * d +
-                      4 * m * d * f;
+  const double down =
+      4 * m * d * d + 4 * n * d * d + 4 * n * d * d / batch + 8 * m * n * d + 4 * m * d * f;
   const double up = 4 * n * d * d + 4 * m * d * d + 4 * n * d * d / batch + 4 * m * n * d +
                     4 * n * n * d + 4 * n * d * f;
   return down + up;
 }
 
-// The closed formula of the whole model at a padded length n, per token of the 2048 that are predicted.
+// The closed formula of the whole model at a padded length n, per token of the 2048 that are
+// predicted.
 double ForwardPerToken(const std::string& hierarchy, double n) {
   const double d = 512, vocabulary = 256, batch = 8;
   std::vector<std::pair<double, double>> items;
@@ -145,8 +153,8 @@ TEST(PlannerTest, NeededIsBelowDenseIsBelowTrax) {
     EXPECT_LE(plan.forward.dense, plan.forward.dense_trax);
     EXPECT_LT(plan.forward.needed, plan.training.needed);
     // Backward is about twice the forward pass for stacks of products.
-    const double ratio = static_cast<double>(plan.training.dense) /
-                         static_cast<double>(plan.forward.dense);
+    const double ratio =
+        static_cast<double>(plan.training.dense) / static_cast<double>(plan.forward.dense);
     EXPECT_NEAR(ratio, 3.0, 0.06) << plan.config.hierarchy;
   }
 }
@@ -190,11 +198,10 @@ TEST(MatchTest, TheQuickstartIsMatchedWithinTwoPercent) {
 }
 
 TEST(MatchTest, RefusesAMismatchBeyondTheToleranceAndNamesTheCell) {
-  const auto spec =
-      ResolveSpec(LoadSpec("quickstart").value(), "", std::vector<std::string>{
-                                                          "cells[1].model.hierarchy=2@1 9@2 2@1",
-                                                          "cells[1].label=larger"})
-          .value();
+  const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "",
+                                std::vector<std::string>{"cells[1].model.hierarchy=2@1 9@2 2@1",
+                                                         "cells[1].label=larger"})
+                        .value();
   const absl::Status status = CheckMatch(spec, PlanExperiment(spec).value());
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("\"larger\" +"));

@@ -81,6 +81,7 @@ TEST(PathsTest, RelativePathsCountFromTheCallersFolder) {
   EXPECT_EQ(CallerPath("a/b.db"), "a/b.db");
   setenv("BUILD_WORKSPACE_DIRECTORY", "/src", 1);
   EXPECT_EQ(DefaultResultsFolder(), "/src/results");
+  EXPECT_EQ(DefaultDatabase("enwik8/table1"), "/src/results/enwik8-table1.db");
   unsetenv("BUILD_WORKSPACE_DIRECTORY");
   EXPECT_EQ(DefaultResultsFolder(), "results");
   EXPECT_EQ(FolderOf("a/b.db"), "a");
@@ -174,8 +175,8 @@ TEST(EnvironmentTest, IsComplete) {
   EXPECT_THAT(environment->build.flags, HasSubstr("-march=x86-64-v3"));
   EXPECT_EQ(environment->build.deps_sha256.size(), 64u);
   EXPECT_THAT(environment->build.deps.at("oneDNN"), HasSubstr("3.2"));
-  for (const char* key : {"cpu_model", "cpu_features", "cores", "memory_bytes", "kernel", "libc",
-                          "isa"}) {
+  for (const char* key :
+       {"cpu_model", "cpu_features", "cores", "memory_bytes", "kernel", "libc", "isa"}) {
     EXPECT_NE(environment->host.fingerprint.at(key), "") << key;
   }
   EXPECT_EQ(nlohmann::json::parse(environment->describe_json)["backend"], "onednn");
