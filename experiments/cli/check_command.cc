@@ -61,11 +61,11 @@ absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
       own = ExitCodeFor(result.status());
       const std::string message(result.status().message());
       *context.err << "hourglass: " << message << std::endl;
-      *context.out << Json({{"fixture", fixture}, {"ok", false}, {"error", message}}).dump()
+      *context.out << Json({{"fixture", fixture}, {"ok", false}, {"error", message}}).dump(-1, ' ', false, Json::error_handler_t::replace)
                    << "\n";
     } else {
       own = result->ok ? kExitOk : kExitOutOfTolerance;
-      *context.out << ToJson(fixture, flags.backend, dtype_name, *result).dump() << "\n";
+      *context.out << ToJson(fixture, flags.backend, dtype_name, *result).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
     }
     if (code == kExitOk) code = own;
   }

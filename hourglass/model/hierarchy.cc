@@ -11,8 +11,9 @@
 namespace hourglass {
 namespace {
 
-// Larger numbers are typing errors, and would overflow sizes further on.
-constexpr int64_t kLargest = 1 << 20;
+// Larger numbers are typing errors, and would overflow sizes or fill the memory further on.
+constexpr int64_t kMostLayers = 4096;
+constexpr int64_t kLargestFactor = 1 << 20;
 
 using Item = std::pair<int64_t, int64_t>;  // layers, factor
 
@@ -25,13 +26,14 @@ absl::Status Wrong(std::string_view text, const std::string& problem) {
 absl::StatusOr<Item> ParseItem(std::string_view text, const std::string& item) {
   const std::vector<std::string> halves = absl::StrSplit(item, '@');
   int64_t layers = 0, factor = 0;
-  const auto is_number = [](const std::string& half, int64_t* number) {
+  const auto is_number = [](const std::string& half, int64_t most, int64_t* number) {
     return !half.empty() && half.find_first_not_of("0123456789") == std::string::npos &&
-           absl::SimpleAtoi(half, number) && *number <= kLargest;
+           absl::SimpleAtoi(half, number) && *number <= most;
   };
-  if (halves.size() != 2 || !is_number(halves[0], &layers) || !is_number(halves[1], &factor) ||
-      factor < 1) {
-    return Wrong(text, absl::StrCat("\"", item, "\" is not layers@factor"));
+  if (halves.size() != 2 || !is_number(halves[0], kMostLayers, &layers) ||
+      !is_number(halves[1], kLargestFactor, &factor) || factor < 1) {
+    return Wrong(text, absl::StrCat("\"", item, "\" is not layers@factor with at most ",
+                                    kMostLayers, " layers"));
   }
   return Item{layers, factor};
 }

@@ -20,6 +20,11 @@ struct Forward {
 };
 
 absl::Status ValidateShape(const StepShape& shape) {
+  if (shape.length >= 1 && shape.batch > kMaxStepTokens / shape.length) {
+    return absl::InvalidArgumentError(absl::StrCat("batch ", shape.batch, " of length ",
+                                                   shape.length, " is more than ", kMaxStepTokens,
+                                                   " tokens"));
+  }
   if (shape.batch >= 1 && shape.length >= 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("batch ", shape.batch, " and length ", shape.length, " must be at least 1"));

@@ -53,6 +53,7 @@ TEST(Hierarchy, RefusesWithTheReason) {
       {"2@1 -8@3 2@1", "\"-8@3\" is not"},
       {"2@1 8@3@3 2@1", "\"8@3@3\" is not"},
       {"99999999999999999999@1", "is not layers@factor"},
+      {"1000000@1", "at most 4096 layers"},
   };
   for (const auto& [text, reason] : cases) {
     const auto hierarchy = Hierarchy::Parse(text);

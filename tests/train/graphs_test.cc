@@ -230,6 +230,10 @@ TEST(AccumulateGraphTest, SenselessShapesAreRefused) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(BuildEvaluateGraph(*model, {1, 0, DType::kF64}).status().code(),
             absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BuildEvaluateGraph(*model, {1, int64_t{1} << 60, DType::kF64}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BuildAccumulateGraph(*model, {int64_t{1} << 40, 1 << 20, DType::kF64}).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(UpdateGraphTest, NeedsATrainingState) {
