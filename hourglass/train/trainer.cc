@@ -75,6 +75,11 @@ absl::Status TrainSettings::Validate() const {
   HG_RETURN_IF_ERROR(ExpectAtLeastOne("batch", batch));
   HG_RETURN_IF_ERROR(ExpectAtLeastOne("micro_batches", micro_batches));
   HG_RETURN_IF_ERROR(ExpectAtLeastOne("length", length));
+  if (batch > kMaxStepTokens / length) {
+    return absl::InvalidArgumentError(absl::StrCat("training: batch ", batch, " of length ", length,
+                                                   " is more than ", kMaxStepTokens,
+                                                   " tokens in a step"));
+  }
   if (batch % micro_batches != 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "training: batch ", batch, " is not divisible by micro_batches ", micro_batches));
