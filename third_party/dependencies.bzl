@@ -103,6 +103,17 @@ def hourglass_dependencies():
         headers = ["ctemplate/template.h"],
         modules = ["libctemplate"],
     )
+    system_library(
+        name = "debian_libcurl",
+        debian_package = "libcurl4-openssl-dev",
+        modules = ["libcurl"],
+    )
+    system_library(
+        name = "debian_libarchive",
+        debian_package = "libarchive-dev",
+        headers = ["archive.h", "archive_entry.h"],
+        modules = ["libarchive"],
+    )
     python_wheels(
         name = "onednn",
         build_file = "//third_party/onednn:onednn.BUILD",

@@ -19,6 +19,12 @@ def _pkg_config(repository_ctx, arguments):
              (repository_ctx.attr.debian_package, result.stderr.strip()))
     return [word for word in result.stdout.replace("\n", " ").split(" ") if word]
 
+# The compiler looks by itself into /usr/include and its folder for the processor.
+def _searched_anyway(folder):
+    return folder == "/usr/include" or (
+        folder.startswith("/usr/include/") and folder.endswith("-linux-gnu")
+    )
+
 def _system_library_impl(repository_ctx):
     for header in repository_ctx.attr.headers:
         if not repository_ctx.path("/usr/include/" + header).exists:
@@ -30,7 +36,7 @@ def _system_library_impl(repository_ctx):
         for word in _pkg_config(repository_ctx, ["--cflags"]):
             if word.startswith("-D"):
                 defines.append(word[2:])
-            elif word.startswith("-I") and word != "-I/usr/include":
+            elif word.startswith("-I") and not _searched_anyway(word[2:]):
                 fail("third_party: %s wants %s, only headers under /usr/include are expected" %
                      (repository_ctx.name, word))
         libs = ["--libs"] + (["--static"] if repository_ctx.attr.static else [])

@@ -15,14 +15,6 @@
 namespace hourglass {
 namespace {
 
-absl::Status ErrnoStatus(const std::string& path, const char* what) {
-  const int error = errno;
-  const std::string text = absl::StrCat(path, ": cannot ", what, ": ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(text);
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(text);
-  return absl::PermissionDeniedError(text);
-}
-
 // Makes a rename in the folder of `path` survive a power failure; best effort, for not every file
 // system can sync a folder.
 void SyncFolderOf(const std::string& path) {
@@ -34,6 +26,16 @@ void SyncFolderOf(const std::string& path) {
 }
 
 }  // namespace
+
+absl::Status ErrnoStatus(const std::string& path, const char* what) {
+  const int error = errno;
+  const std::string text = absl::StrCat(path, ": cannot ", what, ": ", std::strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(text);
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+    return absl::ResourceExhaustedError(text);
+  }
+  return absl::PermissionDeniedError(text);
+}
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

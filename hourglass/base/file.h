@@ -8,6 +8,10 @@
 
 namespace hourglass {
 
+// The status of the system call that just failed (errno): "PATH: cannot WHAT: reason". NotFound (no
+// such file), ResourceExhausted (disk full, or a limit on its use), PermissionDenied for the rest.
+absl::Status ErrnoStatus(const std::string& path, const char* what);
+
 // The whole file. NotFound if it does not exist, PermissionDenied for other failures; the message
 // starts with the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path);

@@ -1,17 +1,33 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 
+struct evp_md_ctx_st;
+
 namespace hourglass {
+
+// SHA-256 of bytes that come in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  void Update(std::string_view bytes);
+  // 64 lower-case hexadecimal digits; the last call.
+  std::string Hex();
+
+ private:
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
+};
 
 // SHA-256 as 64 lower-case hexadecimal digits.
 std::string Sha256Hex(std::string_view bytes);
 
-// The same over a file, read in pieces. NotFound or Unavailable with the path on failure.
+// The same over a file, read in pieces. NotFound if it does not exist, PermissionDenied for other
+// failures; the message starts with the path.
 absl::StatusOr<std::string> Sha256FileHex(const std::string& path);
 
 // FNV-1a, 64 bits: for names (random sites, table keys), never for content identity.

@@ -18,11 +18,13 @@ namespace {
 constexpr RandomSite kSite = MakeRandomSite("data.byte_windows");
 
 constexpr char kWikipediaLicence[] =
-    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as "
-    "contained "
+    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as contained "
     "in enwik8 (Matt Mahoney, Large Text Compression Benchmark); GNU Free Documentation License "
-    "and "
-    "Creative Commons Attribution-ShareAlike.";
+    "and Creative Commons Attribution-ShareAlike.";
+
+constexpr char kWhatToGive[] =
+    "; give the path of a file of bytes, or leave it out to use the enwik8 excerpt that comes with "
+    "the project";
 
 const CorpusIdentity* FindKnown(std::string_view name) {
   for (const CorpusIdentity& known : KnownCorpora()) {
@@ -37,32 +39,16 @@ std::string KnownNames() {
   });
 }
 
-CorpusIdentity UnknownIdentity(std::string name, int64_t bytes, std::string sha256) {
-  const int64_t train = bytes / 100 * 90 + bytes % 100 * 90 / 100;
-  const int64_t valid = bytes / 100 * 5 + bytes % 100 * 5 / 100;
-  return {std::move(name),        bytes,    std::move(sha256), {0, train}, {train, train + valid},
-          {train + valid, bytes}, "unknown"};
+CorpusIdentity MakeIdentity(FileIdentity file, const char* licence) {
+  const SplitRanges parts = SplitByPercent(file.bytes);
+  return {std::move(file), parts, licence};
 }
 
-CorpusIdentity Identify(std::string name, std::string_view bytes) {
-  std::string sha256 = Sha256Hex(bytes);
+CorpusIdentity Identify(FileIdentity file) {
   for (const CorpusIdentity& known : KnownCorpora()) {
-    if (known.sha256 == sha256) return known;
+    if (known.sha256 == file.sha256) return known;
   }
-  return UnknownIdentity(std::move(name), static_cast<int64_t>(bytes.size()), std::move(sha256));
-}
-
-absl::Status ExpectIdentity(const std::string& path, const CorpusIdentity& got,
-                            const CorpusIdentity& expected) {
-  if (got.bytes != expected.bytes) {
-    return absl::DataLossError(absl::StrCat(path, ": is not ", expected.name, ": it has ",
-                                            got.bytes, " bytes instead of ", expected.bytes));
-  }
-  if (got.sha256 != expected.sha256) {
-    return absl::DataLossError(absl::StrCat(path, ": is not ", expected.name, ": its SHA-256 is ",
-                                            got.sha256, " instead of ", expected.sha256));
-  }
-  return absl::OkStatus();
+  return MakeIdentity(std::move(file), "unknown");
 }
 
 }  // namespace
@@ -87,22 +73,21 @@ absl::StatusOr<Split> ParseSplit(std::string_view name) {
       absl::StrCat("'", std::string(name), "' is no split; there are: train, valid, test"));
 }
 
+SplitRanges SplitByPercent(int64_t bytes) {
+  // Hundreds and the rest apart: 90 * bytes could overflow.
+  const auto percent = [&](int64_t p) { return bytes / 100 * p + bytes % 100 * p / 100; };
+  const int64_t train = percent(90), valid = percent(5);
+  return {{0, train}, {train, train + valid}, {train + valid, bytes}};
+}
+
 std::span<const CorpusIdentity> KnownCorpora() {
   static const std::vector<CorpusIdentity>* const known = new std::vector<CorpusIdentity>{
-      {"enwik8",
-       100000000,
-       "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8",
-       {0, 90000000},
-       {90000000, 95000000},
-       {95000000, 100000000},
-       kWikipediaLicence},
-      {"enwik8-3500k",
-       3500000,
-       "d066168e0ccb46603750e70253e574036735425be4521eddcc17cfa38b210347",
-       {0, 3150000},
-       {3150000, 3325000},
-       {3325000, 3500000},
-       kWikipediaLicence},
+      MakeIdentity({"enwik8", 100000000,
+                    "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8"},
+                   kWikipediaLicence),
+      MakeIdentity({"enwik8-3500k", 3500000,
+                    "d066168e0ccb46603750e70253e574036735425be4521eddcc17cfa38b210347"},
+                   kWikipediaLicence),
   };
   return *known;
 }
@@ -114,14 +99,14 @@ absl::StatusOr<std::shared_ptr<const ByteCorpus>> ByteCorpus::Open(const std::st
     return absl::InvalidArgumentError(absl::StrCat("no corpus is called '", std::string(expected),
                                                    "'; there are: ", KnownNames()));
   }
-  absl::StatusOr<std::string> bytes = ReadFile(path);
-  if (absl::IsNotFound(bytes.status())) {
-    return absl::NotFoundError(absl::StrCat(
-        path,
-        ": no such data file; give the path of a file of bytes, or leave it out to use the "
-        "enwik8 excerpt that comes with the project"));
+  if (const absl::Status status = ExpectDataFile(path); !status.ok()) {
+    return absl::Status(status.code(), absl::StrCat(status.message(), kWhatToGive));
   }
+  absl::StatusOr<std::string> bytes = ReadFile(path);
   HG_RETURN_IF_ERROR(bytes.status());
+  if (bytes->empty()) {
+    return absl::DataLossError(absl::StrCat(path, ": has no bytes", kWhatToGive));
+  }
   HG_ASSIGN_OR_RETURN(
       std::shared_ptr<const ByteCorpus> corpus,
       FromBytes(std::filesystem::path(path).filename().string(), *std::move(bytes)));
@@ -131,19 +116,20 @@ absl::StatusOr<std::shared_ptr<const ByteCorpus>> ByteCorpus::Open(const std::st
 
 absl::StatusOr<std::shared_ptr<const ByteCorpus>> ByteCorpus::FromBytes(std::string name,
                                                                         std::string bytes) {
-  if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat(name, ": has no bytes"));
-  CorpusIdentity identity = Identify(std::move(name), bytes);
+  if (bytes.empty()) return absl::DataLossError(absl::StrCat(name, ": has no bytes"));
+  CorpusIdentity identity =
+      Identify({std::move(name), static_cast<int64_t>(bytes.size()), Sha256Hex(bytes)});
   return std::shared_ptr<const ByteCorpus>(new ByteCorpus(std::move(identity), std::move(bytes)));
 }
 
 ByteRange ByteCorpus::Range(Split split) const {
   switch (split) {
     case Split::kTrain:
-      return identity_.train;
+      return identity_.parts.train;
     case Split::kValid:
-      return identity_.valid;
+      return identity_.parts.valid;
     case Split::kTest:
-      return identity_.test;
+      return identity_.parts.test;
   }
   return {};
 }
@@ -159,9 +145,13 @@ std::string ByteCorpus::Sha256(Split split) const {
   return Sha256Hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+int64_t WindowPlaces::Count(int64_t length) const {
+  return length > range.size() ? 0 : (range.size() - length) / stride + 1;
+}
+
 ByteWindows::ByteWindows(std::shared_ptr<const ByteCorpus> corpus, ByteRange range, int64_t stride)
-    : corpus_(std::move(corpus)), range_(range), stride_(stride) {
-  HG_CHECK(stride_ >= 1);
+    : corpus_(std::move(corpus)), places_{range, stride} {
+  HG_CHECK(stride >= 1);
 }
 
 int64_t ByteWindows::Start(uint64_t seed, int64_t sequence, int64_t length) const {
@@ -169,21 +159,26 @@ int64_t ByteWindows::Start(uint64_t seed, int64_t sequence, int64_t length) cons
   const CounterRng rng{seed, kSite, static_cast<uint32_t>(number >> 32),
                        static_cast<uint32_t>(number)};
   const auto quad = rng.Quad(0);
-  const uint64_t places = static_cast<uint64_t>((range_.size() - length) / stride_ + 1);
+  const auto count = static_cast<uint64_t>(places_.Count(length));
   // Upper half of a 64 by 64 bit product: uniform over the places up to 2^-64 each.
   const uint64_t draw = (static_cast<uint64_t>(quad[0]) << 32) | quad[1];
-  const uint64_t place =
-      static_cast<uint64_t>((static_cast<unsigned __int128>(draw) * places) >> 64);
-  return range_.begin + stride_ * static_cast<int64_t>(place);
+  return places_.At(
+      static_cast<int64_t>((static_cast<unsigned __int128>(draw) * count) >> 64));
+}
+
+absl::Status ByteWindows::CheckLength(int64_t length) const {
+  if (places_.Count(length) > 0) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      corpus_->identity().name, ": windows of ", length, " bytes do not fit into the ",
+      places_.range.size(), " bytes to take them from; take a longer file or shorter windows"));
 }
 
 absl::Status ByteWindows::Fill(uint64_t seed, int64_t first_sequence, int64_t count, int64_t length,
                                int32_t* tokens) const {
-  if (length < 1 || length > range_.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(corpus_->identity().name, ": windows of ",
-                                                   length, " bytes do not fit into a range of ",
-                                                   range_.size(), " bytes"));
+  if (length < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("windows of ", length, " bytes hold nothing"));
   }
+  HG_RETURN_IF_ERROR(CheckLength(length));
   for (int64_t s = 0; s < count; ++s) {
     const int64_t start = Start(seed, first_sequence + s, length);
     const std::span<const uint8_t> window = corpus_->Bytes({start, start + length});

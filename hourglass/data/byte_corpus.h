@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "hourglass/data/dataset.h"
+#include "hourglass/data/file_identity.h"
 
 namespace hourglass {
 
@@ -24,12 +25,19 @@ enum class Split : uint8_t { kTrain, kValid, kTest };
 std::string_view Name(Split split);                       // "train", "valid", "test"
 absl::StatusOr<Split> ParseSplit(std::string_view name);  // InvalidArgument lists the names
 
-// What identifies a corpus: for the dataset row of the results database.
-struct CorpusIdentity {
-  std::string name;  // "enwik8", "enwik8-3500k", else the name of the file
-  int64_t bytes = 0;
-  std::string sha256;  // of the whole file, lower-case hexadecimal
+// The three parts of a corpus, in this order, without gaps.
+struct SplitRanges {
   ByteRange train, valid, test;
+};
+
+// 90, 5 and 5 percent in whole bytes, what is left over to test: exactly the 90/5/5 MB of enwik8
+// (paper C3).
+SplitRanges SplitByPercent(int64_t bytes);
+
+// What identifies a corpus: for the dataset row of the results database. The name is "enwik8",
+// "enwik8-3500k", else that of the file.
+struct CorpusIdentity : FileIdentity {
+  SplitRanges parts;
   std::string licence;  // attribution of the known ones, "unknown" for any other file
 };
 
@@ -41,14 +49,16 @@ std::span<const CorpusIdentity> KnownCorpora();
 class ByteCorpus {
  public:
   // Reads a file and takes its SHA-256. One that equals a known corpus gets its name, ranges and
-  // licence; any other is split 90/5/5 percent (whole bytes, the rest to test). With `expected`, a
-  // name of KnownCorpora(), the file must be that one.
-  //   NotFound         no such file; says what to do
-  //   DataLoss         size or SHA-256 differ from the expected corpus; both are printed
-  //   InvalidArgument  `expected` is not known, or the file is empty
+  // licence; any other is split by percent. With `expected`, a name of KnownCorpora(), the file
+  // must be that one. Messages start with the path.
+  //   NotFound          no such file; says what to do
+  //   DataLoss          the file is empty, a folder or a device; or its size or SHA-256 differ from
+  //                     the expected corpus, and both are printed
+  //   PermissionDenied  it cannot be read
+  //   InvalidArgument   `expected` is not known
   static absl::StatusOr<std::shared_ptr<const ByteCorpus>> Open(const std::string& path,
                                                                 std::string_view expected = "");
-  // The same for bytes that are already in memory.
+  // The same for bytes that are already in memory; DataLoss "NAME: ..." if there are none.
   static absl::StatusOr<std::shared_ptr<const ByteCorpus>> FromBytes(std::string name,
                                                                      std::string bytes);
 
@@ -66,9 +76,20 @@ class ByteCorpus {
   std::string bytes_;
 };
 
-// Training windows of a range: sequence i starts at begin + stride * u, u uniform over all places
-// where a window fits, from the counter RNG of (seed, i). Stride 1 uses every position; the paper
-// trains with stride 512 (C3).
+// Where the windows of a range may start: at begin + stride * u, u = 0 .. Count - 1. Stride 1 uses
+// every position; the paper trains with stride 512 (C3), so that with windows of 2048 every byte
+// but those near the ends lies in exactly four of them.
+struct WindowPlaces {
+  ByteRange range;
+  int64_t stride = 1;
+
+  // Places where a window of so many bytes fits; 0 if there is none.
+  int64_t Count(int64_t length) const;
+  int64_t At(int64_t place) const { return range.begin + stride * place; }
+};
+
+// Training windows of a range: sequence i starts at one of its WindowPlaces, drawn uniformly by the
+// counter RNG of (seed, i).
 class ByteWindows : public Dataset {
  public:
   ByteWindows(std::shared_ptr<const ByteCorpus> corpus, ByteRange range, int64_t stride = 1);
@@ -76,13 +97,14 @@ class ByteWindows : public Dataset {
   int64_t vocab_size() const override { return 256; }
   absl::Status Fill(uint64_t seed, int64_t first_sequence, int64_t count, int64_t length,
                     int32_t* tokens) const override;
+  // DataLoss, with what to do, if the range is shorter than a window of `length` bytes.
+  absl::Status CheckLength(int64_t length) const;
   // Where sequence i starts, as a position in the file.
   int64_t Start(uint64_t seed, int64_t sequence, int64_t length) const;
 
  private:
   std::shared_ptr<const ByteCorpus> corpus_;
-  ByteRange range_;
-  int64_t stride_;
+  WindowPlaces places_;
 };
 
 }  // namespace hourglass

@@ -15,7 +15,7 @@ class Dataset {
   // Every token is at least 0 and less than this.
   virtual int64_t vocab_size() const = 0;
   // Writes sequences first_sequence .. first_sequence + count - 1 as tokens [count, length].
-  // InvalidArgument if the data is shorter than `length`.
+  // DataLoss if the data is shorter than `length`.
   virtual absl::Status Fill(uint64_t seed, int64_t first_sequence, int64_t count, int64_t length,
                             int32_t* tokens) const = 0;
 };

@@ -132,7 +132,7 @@ TEST_F(FileTest, AFailedWriteKeepsTheOldFileAndLeavesNothing) {
   const absl::Status status = WriteFileAtomically(Path("a"), std::string(5000, 'x'));
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, handler);
-  EXPECT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(std::string(status.message()).find(Path("a")), 0u) << status;
   EXPECT_EQ(*ReadFile(Path("a")), "old");
   EXPECT_EQ(FilesInFolder(), 1u);

@@ -53,6 +53,18 @@ TEST(Sha256, MissingFileIsNotFoundWithItsPath) {
   EXPECT_NE(std::string(got.status().message()).find("/no/such/file"), std::string::npos);
 }
 
+TEST(Sha256, FolderIsNotHashed) {
+  const auto got = Sha256FileHex(::testing::TempDir());
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.status().code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST(Sha256, PiecesGiveTheHashOfTheWhole) {
+  Sha256 hash;
+  for (const char* piece : {"", "a", "", "bc"}) hash.Update(piece);
+  EXPECT_EQ(hash.Hex(), kAbc);
+}
+
 // Vectors of draft-eastlake-fnv, appendix C.
 TEST(Fnv1a64, PublishedVectors) {
   EXPECT_EQ(Fnv1a64(""), 0xcbf29ce484222325ull);

@@ -77,10 +77,25 @@ TEST(ByteCorpusTest, TheFullFileIsSplitAsInThePaper) {
                                  [](const CorpusIdentity& one) { return one.name == "enwik8"; });
   ASSERT_NE(full, known.end());
   EXPECT_EQ(full->bytes, 100000000);
-  EXPECT_EQ(full->train, (ByteRange{0, 90000000}));
-  EXPECT_EQ(full->valid, (ByteRange{90000000, 95000000}));
-  EXPECT_EQ(full->test, (ByteRange{95000000, 100000000}));
+  EXPECT_EQ(full->parts.train, (ByteRange{0, 90000000}));
+  EXPECT_EQ(full->parts.valid, (ByteRange{90000000, 95000000}));
+  EXPECT_EQ(full->parts.test, (ByteRange{95000000, 100000000}));
   EXPECT_EQ(full->sha256, "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8");
+}
+
+TEST(ByteCorpusTest, APercentSplitCoversEveryByteOfAnySize) {
+  for (const int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{19}, int64_t{20}, int64_t{99},
+                              int64_t{101}, int64_t{123456789}, int64_t{1} << 62}) {
+    const SplitRanges parts = SplitByPercent(bytes);
+    EXPECT_EQ(parts.train.begin, 0);
+    EXPECT_EQ(parts.train.end, parts.valid.begin);
+    EXPECT_EQ(parts.valid.end, parts.test.begin);
+    EXPECT_EQ(parts.test.end, bytes);
+    // floor(0.9 n) and floor(0.05 n) in arithmetic that cannot overflow.
+    const auto wide = static_cast<__int128>(bytes);
+    EXPECT_EQ(parts.train.size(), static_cast<int64_t>(wide * 9 / 10)) << bytes;
+    EXPECT_EQ(parts.valid.size(), static_cast<int64_t>(wide / 20)) << bytes;
+  }
 }
 
 TEST(ByteCorpusTest, AnyOtherFileIsSplitByPercent) {
@@ -127,13 +142,27 @@ TEST(ByteCorpusTest, AChangedByteIsDataLossWithBothChecksums) {
   EXPECT_EQ((*other)->identity().licence, "unknown");
 }
 
-TEST(ByteCorpusTest, UnknownNamesAndEmptyFilesAreRefused) {
+TEST(ByteCorpusTest, UnknownNamesAreRefused) {
   EXPECT_EQ(ByteCorpus::Open(Excerpt(), "enwik9").status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ByteCorpus::Open(WriteTemporary("empty", "")).status().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(ParseSplit("train").value(), Split::kTrain);
   EXPECT_TRUE(Contains(ParseSplit("dev").status(), "train, valid, test"));
+}
+
+TEST(ByteCorpusTest, WhatHoldsNoBytesIsDataLossWithItsPath) {
+  const std::string empty = WriteTemporary("empty", "");
+  const std::string folder = ::testing::TempDir() + "/a_folder";
+  std::filesystem::create_directories(folder);
+  for (const auto& [path, reason] : {std::pair<std::string, const char*>{empty, "has no bytes"},
+                                     {folder, "is a folder"},
+                                     {"/dev/null", "is a device"},
+                                     {"/dev/zero", "is a device"}}) {
+    const absl::Status status = ByteCorpus::Open(path).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_TRUE(Contains(status, path + ": " + reason)) << status;
+    EXPECT_TRUE(Contains(status, "give the path")) << status;
+  }
+  EXPECT_EQ(ByteCorpus::FromBytes("made up", "").status().code(), absl::StatusCode::kDataLoss);
 }
 
 class ByteWindowsTest : public ::testing::Test {
@@ -196,8 +225,46 @@ TEST_F(ByteWindowsTest, StrideLeavesMultiples) {
 TEST_F(ByteWindowsTest, AWindowLongerThanTheRangeIsRefused) {
   const ByteWindows windows(corpus_, {900, 1000});
   std::vector<int32_t> tokens(101);
+  EXPECT_TRUE(windows.CheckLength(100).ok());
   EXPECT_TRUE(windows.Fill(1, 0, 1, 100, tokens.data()).ok());
-  EXPECT_EQ(windows.Fill(1, 0, 1, 101, tokens.data()).code(), absl::StatusCode::kInvalidArgument);
+  const absl::Status status = windows.Fill(1, 0, 1, 101, tokens.data());
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(Contains(status, "synthetic: windows of 101 bytes")) << status;
+  EXPECT_TRUE(Contains(status, "100 bytes to take them from")) << status;
+  EXPECT_EQ(windows.CheckLength(101), status);
+}
+
+// The paper's training windows (C3): 2048 bytes of the first 90,000,000, every 512. Counted by hand:
+// floor((90,000,000 - 2,048) / 512) + 1 places.
+TEST(WindowPlacesTest, ThePaperTakesEveryByteFourTimes) {
+  const WindowPlaces places{{0, 90000000}, 512};
+  const int64_t count = places.Count(2048);
+  EXPECT_EQ(count, 175778);
+  EXPECT_EQ(places.At(0), 0);
+  EXPECT_EQ(places.At(1), 512);
+  EXPECT_LE(places.At(count - 1) + 2048, 90000000);
+  EXPECT_GT(places.At(count) + 2048, 90000000);
+  const auto windows_with = [&](int64_t byte) {
+    int64_t windows = 0;
+    const int64_t near = byte / 512;
+    for (int64_t u = std::max<int64_t>(0, near - 8); u < std::min(count, near + 8); ++u) {
+      windows += places.At(u) <= byte && byte < places.At(u) + 2048 ? 1 : 0;
+    }
+    return windows;
+  };
+  for (int64_t byte = 1536; byte < 90000000 - 2048; byte += 100003) {
+    ASSERT_EQ(windows_with(byte), 4) << byte;
+  }
+  EXPECT_EQ(windows_with(0), 1);
+  EXPECT_EQ(windows_with(511), 1);
+  EXPECT_EQ(windows_with(1535), 3);
+}
+
+TEST(WindowPlacesTest, NoPlaceWhereNoWindowFits) {
+  EXPECT_EQ((WindowPlaces{{10, 20}, 512}.Count(11)), 0);
+  EXPECT_EQ((WindowPlaces{{10, 20}, 512}.Count(10)), 1);
+  EXPECT_EQ((WindowPlaces{{10, 20}, 1}.Count(10)), 1);
+  EXPECT_EQ((WindowPlaces{{10, 20}, 1}.Count(1)), 10);
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 // specification; those whose version matters are new enough.
 #include <Random123/philox.h>
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <archive.h>
 #include <benchmark/benchmark.h>
 #include <ctemplate/template.h>
+#include <curl/curl.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/stubs/common.h>
 #include <google/protobuf/text_format.h>
@@ -85,6 +87,18 @@ TEST(LinkTest, HighwayFindsTheBaseline) {
 
 TEST(LinkTest, NlohmannJsonParses) {
   EXPECT_EQ(nlohmann::json::parse(R"({"a":[1,2]})")["a"][1].get<int>(), 2);
+}
+
+TEST(LinkTest, LibarchiveReadsZip) {
+  const std::unique_ptr<archive, int (*)(archive*)> reader(archive_read_new(), archive_read_free);
+  EXPECT_EQ(archive_read_support_format_zip(reader.get()), ARCHIVE_OK);
+}
+
+TEST(LinkTest, LibcurlKnowsHttpsAndResponseHeaders) {
+  const curl_version_info_data* version = curl_version_info(CURLVERSION_NOW);
+  EXPECT_TRUE((version->features & CURL_VERSION_SSL) != 0);
+  // curl_easy_header is no experiment any more since 7.84.
+  EXPECT_GE(version->version_num, 0x075400U);
 }
 
 TEST(LinkTest, OneDnnIs32WithGnuOpenMp) {
