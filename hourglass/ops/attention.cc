@@ -150,12 +150,14 @@ std::vector<std::optional<Value>> AttentionOp::Gradient(Graph& graph, const Node
                                                         std::span<const std::optional<Value>> d_out,
                                                         const std::vector<bool>&) const {
   std::vector<std::optional<Value>> d_in(node.inputs.size());
+  ExpectGradientOfFirstOutput(graph, node, d_out, {"log_sum_exp"});
   if (!d_out[0]) return d_in;
   std::vector<Value> in = node.inputs;
   in.insert(in.end(), {node.outputs[0], node.outputs[1], *d_out[0]});
   const std::vector<Value> grads =
       graph.Add(std::make_shared<AttentionGradOp>(attributes_), std::move(in));
-  for (size_t i = 0; i < grads.size(); ++i) d_in[i] = grads[i];
+  // After an error the graph gives more placeholders than there are inputs.
+  for (size_t i = 0; i < std::min(grads.size(), d_in.size()); ++i) d_in[i] = grads[i];
   return d_in;
 }
 

@@ -50,7 +50,8 @@ struct AttentionAttributes {
 //   not packed:  query [B, queries, d], key_value [B, keys, 2d]
 //   relative:    + r [Positions(), d], u [H, dh], v [H, dh]
 //   dropout > 0: + random u32[4] (see dropout.h)
-// Outputs: out [B, queries, d], log_sum_exp [B, H, queries] (of the scaled visible scores).
+// Outputs: out [B, queries, d], log_sum_exp [B, H, queries] (of the scaled visible scores; without
+// gradient).
 //
 //   score(i, j) = ((q_i + u) . k_j + (q_i + v) . r_delta(i,j)) / sqrt(dh)      (relative)
 //   score(i, j) = q_i . k_j / sqrt(dh)                                         (else)

@@ -1,10 +1,13 @@
 #pragma once
-// Argument checks shared by the Infer methods.
+// Checks shared by the Infer and Gradient methods.
 
+#include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "hourglass/graph/graph.h"
 #include "hourglass/tensor/tensor.h"
 
 namespace hourglass {
@@ -16,5 +19,11 @@ absl::Status ExpectRank(std::string_view op, std::string_view what, const Tensor
 absl::Status ExpectDType(std::string_view op, std::string_view what, const TensorSpec& got,
                          DType wanted);
 absl::Status ExpectFloating(std::string_view op, std::string_view what, const TensorSpec& got);
+
+// For a node of which only the first output has a gradient: FailedPrecondition in the graph if one
+// arrives at another. `names` are those of outputs 1, 2, ...
+void ExpectGradientOfFirstOutput(Graph& graph, const Node& node,
+                                 std::span<const std::optional<Value>> d_out,
+                                 std::initializer_list<std::string_view> names);
 
 }  // namespace hourglass

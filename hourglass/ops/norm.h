@@ -7,7 +7,8 @@ namespace hourglass {
 // The paper's LayerNorm: epsilon inside the root, biased variance (A6).
 inline constexpr double kLayerNormEpsilon = 1e-6;
 
-// x [.., d], scale [d], bias [d] -> y [.., d], mean [rows], rstd [rows].
+// x [.., d], scale [d], bias [d] -> y [.., d], mean [rows], rstd [rows]. Of y only is there a
+// gradient.
 class LayerNormOp : public Op {
  public:
   std::string_view Name() const override { return "layer_norm"; }

@@ -9,6 +9,7 @@
 #include "hourglass/base/check.h"
 #include "hourglass/base/hash.h"
 #include "hourglass/base/status.h"
+#include "hourglass/graph/core_ops.h"
 #include "hourglass/graph/gradient.h"
 #include "hourglass/ops/layout.h"
 #include "hourglass/ops/matmul.h"
@@ -36,7 +37,6 @@ Recorded Record(const LossBuilder& build, const std::vector<HostTensor>& inputs)
     recorded.inputs.push_back(recorded.graph.Input(InputName(i), inputs[i].spec));
   }
   recorded.loss = build(recorded.graph, recorded.inputs);
-  recorded.graph.MarkOutput(recorded.loss, "loss");
   return recorded;
 }
 
@@ -44,8 +44,10 @@ Recorded Record(const LossBuilder& build, const std::vector<HostTensor>& inputs)
 class Loss {
  public:
   static absl::StatusOr<Loss> Make(const LossBuilder& build, std::vector<HostTensor> inputs) {
+    Recorded recorded = Record(build, inputs);
+    recorded.graph.MarkOutput(recorded.loss, "loss");
     HG_ASSIGN_OR_RETURN(HostProgram program,
-                        HostProgram::Compile(Record(build, inputs).graph, Reference()));
+                        HostProgram::Compile(std::move(recorded.graph), Reference()));
     return Loss(std::move(program), std::move(inputs));
   }
 
@@ -81,37 +83,6 @@ class Loss {
   std::vector<HostTensor> inputs_;
 };
 
-// Gradients of the loss for the inputs `wrt`; zeros where it does not depend on one.
-absl::StatusOr<std::vector<std::vector<double>>> Gradients(const LossBuilder& build,
-                                                           const std::vector<HostTensor>& inputs,
-                                                           const std::vector<int>& wrt) {
-  Recorded recorded = Record(build, inputs);
-  Graph& graph = recorded.graph;
-  HG_RETURN_IF_ERROR(graph.status());
-  std::vector<Value> targets;
-  for (const int i : wrt) targets.push_back(recorded.inputs[static_cast<size_t>(i)]);
-  const Value seed = graph.Input("seed", graph.spec(recorded.loss));
-  HG_ASSIGN_OR_RETURN(const auto gradients, AppendGradients(graph, recorded.loss, seed, targets));
-  for (size_t i = 0; i < wrt.size(); ++i) {
-    if (gradients[i]) graph.MarkOutput(*gradients[i], absl::StrCat("gradient", i));
-  }
-  HG_ASSIGN_OR_RETURN(HostProgram program, HostProgram::Compile(std::move(graph), Reference()));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    HG_RETURN_IF_ERROR(program.Set(InputName(i), inputs[i]));
-  }
-  HG_ASSIGN_OR_RETURN(const TensorSpec seed_spec, program.program().InputSpec("seed"));
-  HG_RETURN_IF_ERROR(program.Set("seed", HostTensor{seed_spec, {1.0}}));
-  HG_RETURN_IF_ERROR(program.Run());
-  std::vector<std::vector<double>> result;
-  for (size_t i = 0; i < wrt.size(); ++i) {
-    result.emplace_back(inputs[static_cast<size_t>(wrt[i])].values.size(), 0.0);
-    if (!gradients[i]) continue;
-    HG_ASSIGN_OR_RETURN(HostTensor gradient, program.Get(absl::StrCat("gradient", i)));
-    result.back() = std::move(gradient.values);
-  }
-  return result;
-}
-
 double Product(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -120,7 +91,8 @@ double Product(const std::vector<double>& a, const std::vector<double>& b) {
 
 absl::StatusOr<std::string> Check(const LossBuilder& build, const std::vector<HostTensor>& inputs,
                                   const GradientCheckOptions& options) {
-  HG_ASSIGN_OR_RETURN(const auto gradients, Gradients(build, inputs, options.wrt));
+  HG_ASSIGN_OR_RETURN(const std::vector<HostTensor> gradients,
+                      RunWithGradients(build, inputs, options.wrt, Reference()));
   HG_ASSIGN_OR_RETURN(Loss loss, Loss::Make(build, inputs));
   HG_ASSIGN_OR_RETURN(const double value, loss.At());
   std::string findings;
@@ -128,7 +100,7 @@ absl::StatusOr<std::string> Check(const LossBuilder& build, const std::vector<Ho
   std::normal_distribution<double> normal;
   for (size_t w = 0; w < options.wrt.size(); ++w) {
     const size_t i = static_cast<size_t>(options.wrt[w]);
-    const std::vector<double>& gradient = gradients[w];
+    const std::vector<double>& gradient = gradients[w].values;
     const double limit = kRelativeLimit * std::sqrt(Product(gradient, gradient)) +
                          kFloor * std::max(1.0, std::abs(value));
     std::vector<std::vector<double>> directions(1, std::vector<double>(gradient.size()));
@@ -152,6 +124,38 @@ absl::StatusOr<std::string> Check(const LossBuilder& build, const std::vector<Ho
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<HostTensor>> RunWithGradients(const LossBuilder& build,
+                                                         const std::vector<HostTensor>& inputs,
+                                                         const std::vector<int>& wrt,
+                                                         std::shared_ptr<Backend> backend) {
+  Recorded recorded = Record(build, inputs);
+  Graph& graph = recorded.graph;
+  HG_RETURN_IF_ERROR(graph.status());
+  std::vector<Value> targets;
+  for (const int i : wrt) targets.push_back(recorded.inputs[static_cast<size_t>(i)]);
+  const TensorSpec one = graph.spec(recorded.loss);
+  const Value seed = graph.Input("seed", one);
+  HG_ASSIGN_OR_RETURN(const auto gradients, AppendGradients(graph, recorded.loss, seed, targets));
+  for (size_t i = 0; i < wrt.size(); ++i) {
+    const Value gradient = gradients[i] ? *gradients[i] : Fill(graph, graph.spec(targets[i]), 0.0);
+    graph.MarkOutput(gradient, absl::StrCat("gradient", i));
+  }
+  const auto outputs = graph.outputs();
+  HG_ASSIGN_OR_RETURN(HostProgram program,
+                      HostProgram::Compile(std::move(graph), std::move(backend)));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    HG_RETURN_IF_ERROR(program.Set(InputName(i), inputs[i]));
+  }
+  HG_RETURN_IF_ERROR(program.Set("seed", HostTensor{one, {1.0}}));
+  HG_RETURN_IF_ERROR(program.Run());
+  std::vector<HostTensor> results;
+  for (const auto& [name, value] : outputs) {
+    HG_ASSIGN_OR_RETURN(HostTensor result, program.Get(name));
+    results.push_back(std::move(result));
+  }
+  return results;
+}
 
 std::string CheckGradients(const LossBuilder& build, const std::vector<HostTensor>& inputs,
                            const GradientCheckOptions& options) {

@@ -1,18 +1,27 @@
 #pragma once
-// Gradients against f64 differences on the reference backend.
+// Gradients of recorded losses, and their check against f64 differences on the reference backend.
 
 #include <functional>
-#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "hourglass/graph/graph.h"
+#include "hourglass/runtime/backend.h"
 #include "tests/support/op_case.h"
 
 namespace hourglass::testing {
 
 // Records a loss of one element from the inputs.
 using LossBuilder = std::function<Value(Graph& graph, const std::vector<Value>& inputs)>;
+
+// The outputs that `build` marks, in that order, then the gradient of the loss for each input of
+// `wrt` (zeros where the loss does not depend on it), as AppendGradients gives it on the backend.
+absl::StatusOr<std::vector<HostTensor>> RunWithGradients(const LossBuilder& build,
+                                                         const std::vector<HostTensor>& inputs,
+                                                         const std::vector<int>& wrt,
+                                                         std::shared_ptr<Backend> backend);
 
 struct GradientCheckOptions {
   std::vector<int> wrt = {};  // inputs to check
