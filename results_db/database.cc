@@ -17,37 +17,17 @@ namespace {
 
 constexpr char kUseAnotherFile[] = "name another file";
 
-struct Identity {
-  int application_id = 0;
-  int user_version = 0;
-  int objects = 0;
-};
-
-Identity ReadIdentity(SQLite::Database& db) {
-  return {db.execAndGet("PRAGMA application_id").getInt(),
-          db.execAndGet("PRAGMA user_version").getInt(),
-          db.execAndGet("SELECT count(*) FROM sqlite_master").getInt()};
-}
-
 bool IsBlank(const Identity& identity) {
   return identity.application_id == 0 && identity.user_version == 0 && identity.objects == 0;
 }
 
+// Of the schema that this program reads and writes.
 absl::Status CheckIdentity(const std::string& path, const Identity& identity) {
-  if (identity.application_id != kApplicationId) {
-    return absl::DataLossError(absl::StrCat(
-        path, ": a database of another program (application_id ", identity.application_id,
-        ", ours is ", kApplicationId, "); nothing was changed; ", kUseAnotherFile));
-  }
-  if (identity.user_version > kSchemaVersion) {
-    return absl::DataLossError(absl::StrCat(
-        path, ": written by a newer program (schema ", identity.user_version, ", this one knows ",
-        kSchemaVersion, "); nothing was changed; update the program or ", kUseAnotherFile));
-  }
+  HG_RETURN_IF_ERROR(CheckOurs(path, identity, kSchemaVersion));
   if (identity.user_version < kSchemaVersion) {
-    return absl::DataLossError(absl::StrCat(path, ": schema ", identity.user_version,
-                                            " is not one of ours (1 to ", kSchemaVersion,
-                                            "); the file is damaged; ", kUseAnotherFile));
+    return absl::DataLossError(absl::StrCat(
+        path, ": written by an older program (schema ", identity.user_version, ", this one needs ",
+        kSchemaVersion, "); nothing was changed; run hourglass db migrate ", path));
   }
   return absl::OkStatus();
 }
@@ -85,13 +65,7 @@ absl::Status CreateSchema(SQLite::Database& db, const std::string& path, const s
     // Another process may have created it since we looked.
     const Identity identity = ReadIdentity(db);
     if (!IsBlank(identity)) return CheckIdentity(path, identity);
-    const std::string sql(SchemaSql());
-    db.exec(sql);
-    SQLite::Statement log(db, "INSERT INTO schema_migration VALUES (?, '001_init', ?, ?)");
-    log.bind(1, kSchemaVersion);
-    log.bind(2, Sha256Hex(sql));
-    log.bind(3, now);
-    log.exec();
+    for (const Migration& migration : Migrations()) ApplyMigration(db, migration, now);
     InsertMetrics(db);
     return absl::OkStatus();
   });
@@ -138,6 +112,55 @@ void BeginReading(SQLite::Database& db) {
 }
 
 }  // namespace
+
+Identity ReadIdentity(SQLite::Database& db) {
+  return {db.execAndGet("PRAGMA application_id").getInt(),
+          db.execAndGet("PRAGMA user_version").getInt(),
+          db.execAndGet("SELECT count(*) FROM sqlite_master").getInt()};
+}
+
+absl::Status CheckOurs(const std::string& path, const Identity& identity, int newest) {
+  if (IsBlank(identity)) {
+    return absl::DataLossError(
+        absl::StrCat(path, ": holds no results database (no schema); ", kUseAnotherFile));
+  }
+  if (identity.application_id != kApplicationId) {
+    return absl::DataLossError(absl::StrCat(
+        path, ": a database of another program (application_id ", identity.application_id,
+        ", ours is ", kApplicationId, "); nothing was changed; ", kUseAnotherFile));
+  }
+  if (identity.user_version > newest) {
+    return absl::DataLossError(absl::StrCat(
+        path, ": written by a newer program (schema ", identity.user_version, ", this one knows ",
+        newest, "); nothing was changed; update the program or ", kUseAnotherFile));
+  }
+  if (identity.user_version < 1) {
+    return absl::DataLossError(absl::StrCat(path, ": schema ", identity.user_version,
+                                            " is not one of ours (1 to ", newest,
+                                            "); the file is damaged; ", kUseAnotherFile));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckExists(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return absl::NotFoundError(
+        absl::StrCat(path, ": no such file; name an existing results database"));
+  }
+  return CheckFolder(path);
+}
+
+void ApplyMigration(SQLite::Database& db, const Migration& migration, const std::string& now) {
+  const std::string sql(migration.sql);
+  db.exec(sql);
+  SQLite::Statement log(db, "INSERT INTO schema_migration VALUES (?, ?, ?, ?)");
+  log.bind(1, migration.version);
+  BindText(log, 2, migration.name);
+  log.bind(3, Sha256Hex(sql));
+  log.bind(4, now);
+  log.exec();
+}
 
 absl::Status FromException(const std::string& path, std::string_view what,
                            const SQLite::Exception& error) {
@@ -212,12 +235,7 @@ absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForWriting(
 }
 
 absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForReading(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
-    return absl::NotFoundError(
-        absl::StrCat(path, ": no such file; name an existing results database"));
-  }
-  HG_RETURN_IF_ERROR(CheckFolder(path));
+  HG_RETURN_IF_ERROR(CheckExists(path));
   try {
     // Read-write, so that closing it can tidy up the write-ahead log; query_only forbids the rest.
     auto db = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, 30000);
@@ -226,16 +244,12 @@ absl::StatusOr<std::unique_ptr<SQLite::Database>> OpenForReading(const std::stri
     } catch (const SQLite::Exception& error) {
       const bool cannot_write =
           error.getErrorCode() == SQLITE_CANTOPEN || error.getErrorCode() == SQLITE_READONLY;
+      std::error_code ignored;
       if (!cannot_write || std::filesystem::exists(path + "-wal", ignored)) throw;
       db = OpenImmutable(path);
       BeginReading(*db);
     }
-    const Identity identity = ReadIdentity(*db);
-    if (IsBlank(identity)) {
-      return absl::DataLossError(
-          absl::StrCat(path, ": holds no results database (no schema); ", kUseAnotherFile));
-    }
-    HG_RETURN_IF_ERROR(CheckIdentity(path, identity));
+    HG_RETURN_IF_ERROR(CheckIdentity(path, ReadIdentity(*db)));
     return db;
   } catch (const SQLite::Exception& error) {
     return FromException(path, "opening", error);

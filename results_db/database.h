@@ -12,11 +12,26 @@
 #include "SQLiteCpp/SQLiteCpp.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "results_db/migrate.h"
 
 namespace hourglass::results {
 
-// The text of schema/001_init.sql.
-std::string_view SchemaSql();
+// What the head of a file says it is.
+struct Identity {
+  int application_id = 0;
+  int user_version = 0;
+  int objects = 0;
+};
+Identity ReadIdentity(SQLite::Database& db);
+
+// DataLoss unless it is a results database of a schema between 1 and `newest`.
+absl::Status CheckOurs(const std::string& path, const Identity& identity, int newest);
+
+// NotFound without the file, PermissionDenied for a folder.
+absl::Status CheckExists(const std::string& path);
+
+// Executes the migration and writes its row of schema_migration. Inside a transaction; throws.
+void ApplyMigration(SQLite::Database& db, const Migration& migration, const std::string& now);
 
 // "<path>: <what>: <SQLite's message>" with the code of store.h and what to do about it.
 absl::Status FromException(const std::string& path, std::string_view what,

@@ -390,12 +390,13 @@ absl::StatusOr<std::vector<EvalBlock>> ResultsReader::EvalBlocks(std::string_vie
   using Result = absl::StatusOr<std::vector<EvalBlock>>;
   return impl_->Guard("reading evaluation blocks", [&]() -> Result {
     SQLite::Statement row(*impl_->db,
-                          "SELECT * FROM eval_block WHERE run = ? ORDER BY dataset, step, block");
+                          "SELECT * FROM eval_block WHERE run = ?"
+                          " ORDER BY dataset, protocol, step, block");
     BindText(row, 1, run_id);
     std::vector<EvalBlock> blocks;
     while (row.executeStep()) {
       blocks.push_back({Text(row, "dataset"), Int(row, "step"), Int(row, "block"),
-                        Int(row, "n_units"), FromBits(Int(row, "bits"))});
+                        Int(row, "n_units"), FromBits(Int(row, "bits")), Text(row, "protocol")});
     }
     return blocks;
   });

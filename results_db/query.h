@@ -92,7 +92,7 @@ class ResultsReader {
   // In step order; empty when the run has no such samples.
   absl::StatusOr<std::vector<CurvePoint>> Curve(std::string_view run_id, std::string_view metric);
 
-  // In (dataset, step, block) order.
+  // In (dataset, protocol, step, block) order.
   absl::StatusOr<std::vector<EvalBlock>> EvalBlocks(std::string_view run_id);
 
   // In (bench, round, arm, ord) order.

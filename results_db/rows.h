@@ -184,6 +184,9 @@ struct EvalBlock {
   int64_t block = 0;
   int64_t n_units = 0;
   double nll_bits = 0;  // summed over the block
+  // How the text was cut and scored: "windows" are those of valid_loss_nats in metrics.h. Blocks of
+  // several protocols stand side by side.
+  std::string protocol = "windows";
 };
 
 // One raw speed sample, in the order taken.

@@ -14,6 +14,7 @@
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "results_db/database.h"
+#include "results_db/hashes.h"
 #include "results_db/ulid.h"
 
 namespace hourglass::results {
@@ -64,21 +65,6 @@ std::vector<Aggregate> Aggregates(const std::vector<double>& values, bool higher
           {"last", values.back()},
           {"mean", sum / static_cast<double>(values.size())},
           {"median", median}};
-}
-
-void AppendLittleEndian(std::string& bytes, int64_t value) {
-  uint64_t rest = static_cast<uint64_t>(value);
-  for (int i = 0; i < 8; ++i) {
-    bytes += static_cast<char>(rest & 255);
-    rest >>= 8;
-  }
-}
-
-Json ColumnToJson(const SQLite::Column& column) {
-  if (column.isNull()) return nullptr;
-  if (column.isInteger()) return column.getInt64();
-  if (column.isFloat()) return column.getDouble();
-  return column.getString();
 }
 
 }  // namespace
@@ -263,21 +249,6 @@ struct ResultsStore::Impl {
     }
   }
 
-  // Empty when the run has no training loss.
-  std::string TraceSha256(std::string_view run_id) {
-    SQLite::Statement read(*db,
-                           "SELECT step, bits FROM point WHERE run = ? AND metric = ? AND step >= 1"
-                           " ORDER BY step");
-    BindText(read, 1, run_id);
-    read.bind(2, metric_ids.find(kTrainLossNats)->second);
-    std::string bytes;
-    while (read.executeStep()) {
-      AppendLittleEndian(bytes, read.getColumn(0).getInt64());
-      AppendLittleEndian(bytes, read.getColumn(1).getInt64());
-    }
-    return bytes.empty() ? "" : Sha256Hex(bytes);
-  }
-
   std::string MergedWarnings(std::string_view run_id, const std::vector<std::string>& added) {
     SQLite::Statement read(*db, "SELECT warnings_json FROM run WHERE id = ?");
     BindText(read, 1, run_id);
@@ -304,7 +275,7 @@ struct ResultsStore::Impl {
     BindOptional(update, 6, outcome.flops_executed);
     BindOptional(update, 7, outcome.flops_step_executed);
     BindTextOrNull(update, 8,
-                   outcome.trace_sha256.empty() ? TraceSha256(run_id) : outcome.trace_sha256);
+                   outcome.trace_sha256.empty() ? TraceSha256(*db, run_id) : outcome.trace_sha256);
     BindTextOrNull(update, 9, outcome.ckpt_sha256);
     BindTextOrNull(update, 10, outcome.load_json);
     update.bind(11, MergedWarnings(run_id, outcome.warnings));
@@ -314,23 +285,8 @@ struct ResultsStore::Impl {
     update.exec();
   }
 
-  // SHA-256 over the JSON array of the row's columns, row_sha256 left out, with its final status.
-  std::string RowSha256(std::string_view run_id, RunStatus final_status) {
-    SQLite::Statement read(*db, "SELECT * FROM run WHERE id = ?");
-    BindText(read, 1, run_id);
-    read.executeStep();
-    Json row = Json::array();
-    for (int i = 0; i < read.getColumnCount(); ++i) {
-      const std::string_view name = read.getColumnName(i);
-      if (name == "row_sha256") continue;
-      row.push_back(name == "status" ? Json(ToString(final_status))
-                                     : ColumnToJson(read.getColumn(i)));
-    }
-    return Sha256Hex(Dump(row));
-  }
-
   void Finish(std::string_view run_id, RunStatus status) {
-    const std::string row_sha256 = RowSha256(run_id, status);
+    const std::string row_sha256 = RunRowSha256(*db, run_id, status);
     SQLite::Statement update(*db, "UPDATE run SET row_sha256 = ?, status = ? WHERE id = ?");
     update.bind(1, row_sha256);
     BindText(update, 2, ToString(status));
@@ -533,7 +489,10 @@ absl::Status ResultsStore::AppendEvalBlocks(std::string_view run_id,
                                             std::span<const EvalBlock> blocks) {
   return InTransaction(*impl_->db, impl_->path, "writing evaluation blocks", [&]() -> absl::Status {
     HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
-    SQLite::Statement insert(*impl_->db, "INSERT INTO eval_block VALUES (?, ?, ?, ?, ?, ?, ?)");
+    SQLite::Statement insert(
+        *impl_->db,
+        "INSERT INTO eval_block(run, dataset, step, block, n_units, nll_bits, bits, protocol)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     for (const EvalBlock& block : blocks) {
       BindText(insert, 1, run_id);
       insert.bind(2, block.dataset);
@@ -542,6 +501,7 @@ absl::Status ResultsStore::AppendEvalBlocks(std::string_view run_id,
       insert.bind(5, block.n_units);
       insert.bind(6, block.nll_bits);
       insert.bind(7, BitsOf(block.nll_bits));
+      insert.bind(8, block.protocol);
       insert.exec();
       insert.reset();
     }

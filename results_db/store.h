@@ -43,7 +43,7 @@
 namespace hourglass::results {
 
 inline constexpr int kApplicationId = 1212632147;  // 'HGLS'
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 struct StoreOptions {
   std::chrono::milliseconds busy_timeout{30000};

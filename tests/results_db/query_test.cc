@@ -1,53 +1,14 @@
 #include "results_db/query.h"
 
-#include <filesystem>
-
-#include "SQLiteCpp/SQLiteCpp.h"
-#include "gtest/gtest.h"
-#include "results_db/store.h"
-#include "tests/results_db/sample_rows.h"
+#include "tests/results_db/database_test.h"
 
 namespace hourglass::results {
 namespace {
 
-class QueryTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) / info->test_suite_name() / info->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-
-  // A store whose clock and run ids are fixed.
-  std::unique_ptr<ResultsStore> FixedStore(const std::string& name) {
-    StoreOptions options;
-    options.now = [] { return std::string("2021-10-26T12:00:00.000000Z"); };
-    options.new_run_id = [n = 0]() mutable {
-      std::string id = std::to_string(n++);
-      return "01" + std::string(24 - id.size(), '0') + id;
-    };
-    auto store = ResultsStore::Open(folder_ / name, options);
-    EXPECT_TRUE(store.ok()) << store.status();
-    return *std::move(store);
-  }
-
-  static void AddRun(ResultsStore& store, const std::string& label, const std::string& family,
-                     int64_t replica, double loss) {
-    auto run = SampleRun(store, label, family, replica);
-    ASSERT_TRUE(run.ok()) << run.status();
-    auto id = store.BeginRun(*run);
-    ASSERT_TRUE(id.ok()) << id.status();
-    const Sample samples[] = {{kTrainLossNats, 1, loss, 120000, 77}};
-    ASSERT_TRUE(store.Append(*id, samples).ok());
-    ASSERT_TRUE(store.EndRun(*id, OkOutcome()).ok());
-  }
-
-  std::filesystem::path folder_;
-};
+class QueryTest : public DatabaseTest {};
 
 TEST_F(QueryTest, ARunIsReadBackAsItWasWritten) {
-  auto store = FixedStore("a.db");
+  auto store = FixedStore(path_);
   SourceRev source = SampleSource();
   source.dirty = true;
   source.diff = "+x";
@@ -70,7 +31,7 @@ TEST_F(QueryTest, ARunIsReadBackAsItWasWritten) {
   outcome.warnings = {"busy machine"};
   ASSERT_TRUE(store->EndRun(id, outcome).ok());
 
-  auto reader = ResultsReader::Open(folder_ / "a.db");
+  auto reader = ResultsReader::Open(path_);
   ASSERT_TRUE(reader.ok()) << reader.status();
   const auto experiments = (*reader)->Experiments();
   ASSERT_TRUE(experiments.ok());
@@ -119,12 +80,12 @@ TEST_F(QueryTest, ARunIsReadBackAsItWasWritten) {
 }
 
 TEST_F(QueryTest, RunsComeVanillaFirstThenByModelAndReplica) {
-  auto store = FixedStore("a.db");
-  AddRun(*store, "2@1 2@2 2@1", "hourglass", 1, 1);
-  AddRun(*store, "2@1 2@2 2@1", "hourglass", 0, 1);
-  AddRun(*store, "4@1", "vanilla", 1, 1);
-  AddRun(*store, "4@1", "vanilla", 0, 1);
-  auto reader = ResultsReader::Open(folder_ / "a.db");
+  auto store = FixedStore(path_);
+  AddOkRun(*store, "2@1 2@2 2@1", "hourglass", 1, 1);
+  AddOkRun(*store, "2@1 2@2 2@1", "hourglass", 0, 1);
+  AddOkRun(*store, "4@1", "vanilla", 1, 1);
+  AddOkRun(*store, "4@1", "vanilla", 0, 1);
+  auto reader = ResultsReader::Open(path_);
   ASSERT_TRUE(reader.ok());
   const auto runs = (*reader)->Runs((*(*reader)->Experiments())[0].id);
   ASSERT_TRUE(runs.ok());
@@ -142,8 +103,9 @@ TEST_F(QueryTest, ContentHashSeesValuesAndNothingElse) {
     EXPECT_TRUE(reader.ok()) << reader.status();
     return *(*reader)->ContentSha256();
   };
-  for (const char* name : {"a.db", "b.db"}) AddRun(*FixedStore(name), "4@1", "vanilla", 0, 1.5);
-  AddRun(*FixedStore("other.db"), "4@1", "vanilla", 0, 1.5000000000000002);
+  for (const char* name : {"a.db", "b.db"})
+    AddOkRun(*FixedStore(folder_ / name), "4@1", "vanilla", 0, 1.5);
+  AddOkRun(*FixedStore(folder_ / "other.db"), "4@1", "vanilla", 0, 1.5000000000000002);
   EXPECT_EQ(hash("a.db"), hash("b.db"));
   EXPECT_NE(hash("a.db"), hash("other.db"));
   const std::string before = hash("a.db");
@@ -162,11 +124,11 @@ TEST_F(QueryTest, ContentHashSeesValuesAndNothingElse) {
 }
 
 TEST_F(QueryTest, ReadingIsPossibleWhileAStoreIsOpen) {
-  auto store = FixedStore("a.db");
-  AddRun(*store, "4@1", "vanilla", 0, 1);
-  auto reader = ResultsReader::Open(folder_ / "a.db");
+  auto store = FixedStore(path_);
+  AddOkRun(*store, "4@1", "vanilla", 0, 1);
+  auto reader = ResultsReader::Open(path_);
   ASSERT_TRUE(reader.ok()) << reader.status();
-  AddRun(*store, "4@1", "vanilla", 1, 1);
+  AddOkRun(*store, "4@1", "vanilla", 1, 1);
   const auto runs = (*reader)->Runs((*(*reader)->Experiments())[0].id);
   ASSERT_TRUE(runs.ok());
   EXPECT_EQ(runs->size(), 1u) << "a reader sees one moment";

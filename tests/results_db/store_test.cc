@@ -61,10 +61,10 @@ bool Mentions(const absl::Status& status, std::string_view text) {
 TEST_F(StoreTest, NewFileCarriesIdentityAndPragmas) {
   MustOpen();
   EXPECT_EQ(Ask("PRAGMA application_id"), "1212632147");
-  EXPECT_EQ(Ask("PRAGMA user_version"), "1");
+  EXPECT_EQ(Ask("PRAGMA user_version"), std::to_string(kSchemaVersion));
   EXPECT_EQ(Ask("PRAGMA journal_mode"), "wal");
   EXPECT_EQ(Ask("PRAGMA integrity_check"), "ok");
-  EXPECT_EQ(Ask("SELECT count(*) FROM schema_migration"), "1");
+  EXPECT_EQ(Ask("SELECT max(version) FROM schema_migration"), std::to_string(kSchemaVersion));
   EXPECT_EQ(Ask("SELECT count(*) FROM metric"), std::to_string(Metrics().size()));
 }
 

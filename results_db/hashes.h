@@ -1,0 +1,21 @@
+// The hashes that seal a run: written when it ends, derived again by a check.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "SQLiteCpp/SQLiteCpp.h"
+#include "results_db/rows.h"
+
+namespace hourglass::results {
+
+// SHA-256 over the little-endian pairs (step int64, bits int64) of train_loss_nats from step 1 on,
+// in step order; empty when the run has no training loss. Of several definitions of the metric the
+// newest with points counts. Throws SQLite::Exception, as do all helpers behind FromException.
+std::string TraceSha256(SQLite::Database& db, std::string_view run_id);
+
+// SHA-256 over the JSON array of the run's columns, row_sha256 left out, with `status` in the place
+// of the stored one. Empty when there is no such run.
+std::string RunRowSha256(SQLite::Database& db, std::string_view run_id, RunStatus status);
+
+}  // namespace hourglass::results
