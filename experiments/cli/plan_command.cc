@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "experiments/cli/command.h"
 #include "experiments/cli/spec_flags.h"
 #include "experiments/runner/planner.h"
@@ -38,13 +39,13 @@ Json ToJson(const specs::Experiment& spec, const CellPlan& plan) {
   json["parameters"] = plan.parameters;
   json["batch"] = plan.batch;
   json["length"] = plan.length;
-  json["steps"] = spec.training().steps();
+  json["steps"] = plan.steps;
   json["dense_trax_batch"] = CellPlan::kTraxBatch;
   json["forward_flops_per_byte"] = FlopsPerByte(plan, plan.forward);
   json["training_flops_per_byte"] = FlopsPerByte(plan, plan.training);
   json["training_flops_per_step_needed"] = plan.training.needed;
   json["training_flops_total_needed"] =
-      static_cast<double>(plan.training.needed) * static_cast<double>(spec.training().steps());
+      static_cast<double>(plan.training.needed) * static_cast<double>(plan.steps);
   json["memory_bytes"] = plan.planned_bytes;
   json["state_bytes"] = plan.state_bytes;
   json["mismatch"] = plan.mismatch ? Json(*plan.mismatch) : Json(nullptr);
@@ -61,14 +62,17 @@ Json ToJson(const specs::Experiment& spec, const CellPlan& plan) {
 void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plans,
                 std::ostream& out) {
   const specs::Training& training = spec.training();
-  out << absl::StrFormat("%s, profile %s (%s): %d steps of %d x %d bytes, %d seeds\n\n",
-                         spec.name(), spec.profile(), spec.scope(), training.steps(),
-                         training.batch(), training.length(), spec.replicas());
+  const bool several = training.budgets_size() > 0;
+  out << absl::StrFormat("%s, profile %s (%s): %s steps of %d x %d bytes, %d seeds\n\n",
+                         spec.name(), spec.profile(), spec.scope(),
+                         absl::StrJoin(BudgetsOf(spec), " and "), training.batch(),
+                         training.length(), spec.replicas());
   const int width = LabelWidth(plans);
   out << absl::StrFormat("%-*s %12s  %-26s %10s %9s\n", width, "", "", "forward MFLOP/byte",
                          "training", "memory");
   out << absl::StrFormat("%-*s %12s %8s %8s %9s %11s %9s", width, "cell", "parameters", "needed",
                          "dense", "trax*", "MFLOP/byte", "MB");
+  if (several) out << absl::StrFormat(" %9s", "steps");
   out << (spec.has_match() ? "  mismatch\n" : "\n");
   for (const CellPlan& plan : plans) {
     out << absl::StrFormat("%-*s %12d %8.3f %8.3f %9.3f %11.3f %9.1f", width, plan.cell.label(),
@@ -77,12 +81,15 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
                            plan.TraxPerByte(plan.forward.dense_trax) / kMega,
                            plan.PerByte(plan.training.needed) / kMega,
                            static_cast<double>(plan.planned_bytes) / kMega);
+    if (several) out << absl::StrFormat(" %9d", plan.steps);
     if (plan.mismatch) out << absl::StrFormat("  %+7.2f %%", 100 * *plan.mismatch);
     out << "\n";
   }
   double total = 0;
-  for (const CellPlan& plan : plans) total += static_cast<double>(plan.training.needed);
-  total *= static_cast<double>(training.steps() * spec.replicas());
+  for (const CellPlan& plan : plans) {
+    total += static_cast<double>(plan.training.needed) * static_cast<double>(plan.steps);
+  }
+  total *= static_cast<double>(spec.replicas());
   out << absl::StrFormat("\nneeded training GFLOP of the whole sweep: %.0f\n", total / kGiga)
       << "FLOPs: a multiply-add counts 2, products only, padding included; needed = causal part,\n"
       << "dense = full squares, both at batch " << training.batch()
@@ -116,7 +123,7 @@ void AddPlanCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   flags->spec.AddTo(*verb);
   verb->add_flag("--print-config", flags->print_config, "Only the resolved spec");
-  verb->add_flag("--json", flags->json, "A JSON array with one object per cell");
+  verb->add_flag("--json", flags->json, "A JSON array with one object per cell and budget");
   verb->footer(
       "Examples:\n"
       "  hourglass plan enwik8/table1                         the fifteen models of Table 1\n"

@@ -19,6 +19,7 @@ struct Flags {
   SpecFlags spec;
   std::string database;
   std::string cell;
+  std::optional<int64_t> replica, budget;
   int threads = 0;
   bool force = false;
   bool no_checkpoint = false;
@@ -31,6 +32,7 @@ Json ToJson(const RunSummary& summary, const std::string& database) {
   Json cells = Json::array();
   for (const CellOutcome& cell : summary.cells) {
     cells.push_back({{"label", cell.label},
+                     {"budget", cell.budget},
                      {"replica", cell.replica},
                      {"run", cell.run_id},
                      {"status", cell.status},
@@ -47,8 +49,8 @@ void PrintSummary(const RunSummary& summary, const std::string& database, std::o
   size_t width = 0;
   for (const CellOutcome& cell : summary.cells) width = std::max(width, cell.label.size());
   for (const CellOutcome& cell : summary.cells) {
-    out << absl::StrFormat("%-*s seed %d  %-12s", static_cast<int>(width), cell.label, cell.replica,
-                           cell.status);
+    out << absl::StrFormat("%-*s %d steps seed %d  %-12s", static_cast<int>(width), cell.label,
+                           cell.budget, cell.replica, cell.status);
     if (cell.bits_per_byte) out << absl::StrFormat("  %.4f bits per byte", *cell.bits_per_byte);
     out << "  run " << cell.run_id << "\n";
   }
@@ -74,6 +76,8 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.force = flags.force;
   options.checkpoints = !flags.no_checkpoint;
   options.only_cell = flags.cell;
+  options.only_replica = flags.replica;
+  options.only_budget = flags.budget;
   options.stop = context.stop;
   options.log = context.err;
   options.progress = DefaultProgress(flags.quiet);
@@ -98,7 +102,9 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   flags->spec.AddTo(*verb);
   verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
-  verb->add_option("--cell", flags->cell, "Only the cell with this label");
+  verb->add_option("--cell", flags->cell, "Only the cell with this label, at all its budgets");
+  verb->add_option("--replica", flags->replica, "Only this seed, counted from 0");
+  verb->add_option("--budget", flags->budget, "Only the trainings of so many steps");
   verb->add_option("--threads", flags->threads, "Default: one per core")
       ->check(CLI::PositiveNumber);
   verb->add_flag("--force", flags->force, "Run finished cells again, as new attempts");
@@ -111,6 +117,7 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
       "Examples:\n"
       "  hourglass run quickstart\n"
       "  hourglass run enwik8/table1 --profile cpu --cell \"2@1 8@3 2@1\"\n"
+      "  hourglass run quickstart --set training.budgets=400,1600 --replica 0 --budget 400\n"
       "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
       "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"
       "A cell that has finished is not run again. Ctrl-C ends after the current step (exit 130).");

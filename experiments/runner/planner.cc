@@ -17,6 +17,12 @@
 namespace hourglass {
 namespace {
 
+// Length of a cosine, by the rule of spec.proto.
+int64_t CycleOf(const specs::Training& training, int64_t steps) {
+  if (training.cycle_steps() > 0) return training.cycle_steps();
+  return std::max<int64_t>(1, steps - training.warmup_steps());
+}
+
 FlopNames Forward(const TrainingPrice& price, const TrainingPrice& trax, int64_t micro_batches) {
   return {price.forward.needed * micro_batches, price.forward.dense * micro_batches,
           trax.forward.dense_trax};
@@ -56,9 +62,21 @@ absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Ce
   return plan;
 }
 
+// Sets how far every plan is from the one of that label.
+void AddMismatch(const std::string& label, std::vector<CellPlan>& plans) {
+  for (const CellPlan& reference : plans) {
+    if (reference.cell.label() != label) continue;
+    const auto wanted = static_cast<double>(reference.training.needed);
+    for (CellPlan& plan : plans) {
+      plan.mismatch = static_cast<double>(plan.training.needed) / wanted - 1.0;
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& spec) {
+  const std::vector<int64_t> budgets = BudgetsOf(spec);
   std::vector<CellPlan> plans;
   for (const specs::Cell& cell : spec.cells()) {
     absl::StatusOr<CellPlan> plan = PlanCell(spec, cell);
@@ -66,14 +84,16 @@ absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& sp
       return absl::Status(plan.status().code(),
                           absl::StrCat("cell \"", cell.label(), "\": ", plan.status().message()));
     }
+    plan->steps = budgets.front();
     plans.push_back(*std::move(plan));
   }
-  if (!spec.has_match()) return plans;
-  for (const CellPlan& reference : plans) {
-    if (reference.cell.label() != spec.match().reference()) continue;
-    const auto wanted = static_cast<double>(reference.training.needed);
-    for (CellPlan& plan : plans) {
-      plan.mismatch = static_cast<double>(plan.training.needed) / wanted - 1.0;
+  if (spec.has_match()) AddMismatch(spec.match().reference(), plans);
+  // A step costs the same whatever the budget.
+  const size_t cells = plans.size();
+  for (size_t budget = 1; budget < budgets.size(); ++budget) {
+    for (size_t cell = 0; cell < cells; ++cell) {
+      plans.push_back(plans[cell]);
+      plans.back().steps = budgets[budget];
     }
   }
   return plans;
@@ -89,6 +109,7 @@ absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPla
   if (!spec.has_match()) return absl::OkStatus();
   std::vector<std::string> far;
   for (const CellPlan& plan : plans) {
+    if (plan.steps != plans.front().steps) break;  // the same again at another budget
     if (plan.mismatch && std::fabs(*plan.mismatch) > spec.match().tolerance()) {
       far.push_back(absl::StrFormat("\"%s\" %+.2f %%", plan.cell.label(), 100 * *plan.mismatch));
     }
@@ -101,7 +122,7 @@ absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPla
       absl::StrJoin(far, ", ")));
 }
 
-absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec) {
+absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps) {
   const specs::Training& training = spec.training();
   TrainSettings settings;
   settings.batch = training.batch();
@@ -115,7 +136,7 @@ absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec) {
         std::sqrt(static_cast<double>(std::max<int64_t>(1, training.warmup_steps())));
   }
   settings.schedule.warmup = training.warmup_steps();
-  settings.schedule.cycle = training.cycle_steps();
+  settings.schedule.cycle = CycleOf(training, steps);
   settings.adam.clip_norm = training.clip_norm();
   HG_ASSIGN_OR_RETURN(settings.dtype, ParseDType(training.dtype()));
   HG_RETURN_IF_ERROR(settings.Validate());
@@ -132,13 +153,13 @@ std::string CanonicalJson(const specs::Experiment& spec, const CellPlan& plan) {
   json["data"] = {{"corpus", spec.data().corpus()}, {"window_stride", spec.data().window_stride()}};
   json["training"] = {{"batch", training.batch()},
                       {"clip_norm", training.clip_norm()},
-                      {"cycle_steps", training.cycle_steps()},
+                      {"cycle_steps", CycleOf(training, plan.steps)},
                       {"dtype", training.dtype()},
                       {"length", training.length()},
                       {"micro_batches", training.micro_batches()},
                       {"peak_rate", training.peak_rate()},
                       {"schedule", training.schedule()},
-                      {"steps", training.steps()},
+                      {"steps", plan.steps},
                       {"warmup_steps", training.warmup_steps()}};
   json["evaluation"] = {{"batch", evaluation.batch()},
                         {"length", evaluation.length()},

@@ -21,11 +21,13 @@ struct FlopNames {
   int64_t dense_trax = 0;  // of one forward or training pass over 8 sequences
 };
 
+// One cell at one budget.
 struct CellPlan {
   specs::Cell cell;
   ModelConfig config;
   std::shared_ptr<const LanguageModel> model;
   int64_t parameters = 0;
+  int64_t steps = 0;            // optimizer steps: the budget
   int64_t batch = 0;            // sequences per optimizer step: of `needed` and `dense`
   int64_t length = 0;           // predicted bytes per sequence
   FlopNames forward, training;  // training = forward + backward, no update
@@ -45,7 +47,8 @@ struct CellPlan {
   static constexpr int64_t kTraxBatch = 8;
 };
 
-// Plans every cell of a resolved experiment. Errors name the cell.
+// Plans every cell of a resolved experiment, all at the smallest budget, then all at the next.
+// Errors name the cell.
 absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& spec);
 
 // Columns that the longest label takes, for tables.
@@ -54,8 +57,8 @@ int LabelWidth(const std::vector<CellPlan>& plans);
 // InvalidArgument naming the cells whose mismatch is above the spec's tolerance.
 absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans);
 
-// Settings of a trainer but for its seeds.
-absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec);
+// Settings of a trainer of so many steps, but for its seeds.
+absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps);
 
 // Model, data, training and evaluation settings of a cell as JSON with sorted keys, without seeds:
 // what "the same configuration" means.

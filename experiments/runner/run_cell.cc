@@ -46,7 +46,7 @@ class CellRunner {
 
  private:
   absl::Status Prepare() {
-    HG_ASSIGN_OR_RETURN(TrainSettings settings, TrainSettingsOf(spec_));
+    HG_ASSIGN_OR_RETURN(TrainSettings settings, TrainSettingsOf(spec_, plan_.steps));
     settings.data_seed = cell_.seeds.data;
     settings.init_seed = cell_.seeds.init;
     settings.dropout_seed = cell_.seeds.dropout;
@@ -63,7 +63,7 @@ class CellRunner {
   }
 
   absl::Status TrainSteps() {
-    const int64_t steps = spec_.training().steps(), every = spec_.evaluation().every_steps();
+    const int64_t steps = plan_.steps, every = spec_.evaluation().every_steps();
     for (int64_t step = 1; step <= steps; ++step) {
       HG_ASSIGN_OR_RETURN(const StepResult result, trainer_->Step());
       train_seconds_ += result.seconds;
@@ -201,7 +201,7 @@ class CellRunner {
 
   void Report(int64_t step, const StepResult& result) const {
     if (!cell_.progress) return;
-    std::string status = absl::StrFormat("step %d/%d  %.3f bits", step, spec_.training().steps(),
+    std::string status = absl::StrFormat("step %d/%d  %.3f bits", step, plan_.steps,
                                          result.bits_per_byte);
     if (bits_per_byte_) absl::StrAppendFormat(&status, " (valid %.3f)", *bits_per_byte_);
     const double bytes = static_cast<double>(steps_run_ * plan_.batch * plan_.length);

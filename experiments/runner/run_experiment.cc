@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/paths.h"
@@ -36,7 +37,7 @@ class Sweep {
     HG_RETURN_IF_ERROR(WriteSharedRows());
     Progress progress(*options_.log, options_.progress, TotalWork());
     Announce(progress);
-    for (int64_t replica = 0; replica < spec_.replicas(); ++replica) {
+    for (const int64_t replica : replicas_) {
       for (const CellPlan& plan : plans_) {
         HG_RETURN_IF_ERROR(RunOne(plan, replica, progress));
         if (summary_.exit_code == kExitInterrupted) return std::move(summary_);
@@ -49,7 +50,7 @@ class Sweep {
   absl::Status Prepare() {
     HG_ASSIGN_OR_RETURN(plans_, PlanExperiment(spec_));
     HG_RETURN_IF_ERROR(CheckMatch(spec_, plans_));
-    HG_RETURN_IF_ERROR(KeepWantedCell());
+    HG_RETURN_IF_ERROR(KeepWanted());
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     threads_ = options_.threads > 0 ? options_.threads : cores;
     SetThreadCount(threads_);
@@ -62,13 +63,30 @@ class Sweep {
     return absl::OkStatus();
   }
 
-  absl::Status KeepWantedCell() {
-    if (options_.only_cell.empty()) return absl::OkStatus();
-    std::erase_if(plans_,
-                  [&](const CellPlan& plan) { return plan.cell.label() != options_.only_cell; });
-    if (!plans_.empty()) return absl::OkStatus();
-    return UsageError(absl::StrCat(spec_.name(), " has no cell \"", options_.only_cell,
-                                   "\"; `hourglass list ", spec_.name(), "` prints them"));
+  absl::Status KeepWanted() {
+    if (!options_.only_cell.empty()) {
+      std::erase_if(plans_,
+                    [&](const CellPlan& plan) { return plan.cell.label() != options_.only_cell; });
+      if (plans_.empty()) {
+        return UsageError(absl::StrCat(spec_.name(), " has no cell \"", options_.only_cell,
+                                       "\"; `hourglass list ", spec_.name(), "` prints them"));
+      }
+    }
+    if (options_.only_budget) {
+      std::erase_if(plans_,
+                    [&](const CellPlan& plan) { return plan.steps != *options_.only_budget; });
+      if (plans_.empty()) {
+        return UsageError(absl::StrCat(spec_.name(), " has no budget of ", *options_.only_budget,
+                                       " steps; there are: ",
+                                       absl::StrJoin(BudgetsOf(spec_), ", ")));
+      }
+    }
+    for (int64_t replica = 0; replica < spec_.replicas(); ++replica) {
+      if (replica == options_.only_replica.value_or(replica)) replicas_.push_back(replica);
+    }
+    if (!replicas_.empty()) return absl::OkStatus();
+    return UsageError(absl::StrCat(spec_.name(), " has no replica ", *options_.only_replica,
+                                   "; there are: 0 to ", spec_.replicas() - 1));
   }
 
   absl::Status WriteSharedRows() {
@@ -88,14 +106,33 @@ class Sweep {
     return absl::OkStatus();
   }
 
+  // The budgets that run, as "500 and 2000".
+  std::string BudgetNames() const {
+    std::vector<int64_t> budgets;
+    for (const CellPlan& plan : plans_) {
+      if (budgets.empty() || budgets.back() != plan.steps) budgets.push_back(plan.steps);
+    }
+    return absl::StrJoin(budgets, " and ");
+  }
+  std::string StepsIfSeveral(const CellPlan& plan) const {
+    return spec_.training().budgets_size() > 0 ? absl::StrCat(plan.steps, " steps ") : "";
+  }
+  // Each model once.
+  std::vector<CellPlan> PlansOfOneBudget() const {
+    std::vector<CellPlan> models = plans_;
+    std::erase_if(models,
+                  [&](const CellPlan& plan) { return plan.steps != plans_.front().steps; });
+    return models;
+  }
+
   // What will be compared, at which cost, and what makes it weaker.
   void Announce(Progress& progress) const {
-    progress.Line(absl::StrFormat("%s: %d models x %d seeds, %d steps of %d x %d bytes",
-                                  spec_.name(), plans_.size(), spec_.replicas(),
-                                  spec_.training().steps(), spec_.training().batch(),
-                                  spec_.training().length()));
-    const int width = LabelWidth(plans_);
-    for (const CellPlan& plan : plans_) {
+    const std::vector<CellPlan> models = PlansOfOneBudget();
+    progress.Line(absl::StrFormat("%s: %d models x %d seeds, %s steps of %d x %d bytes",
+                                  spec_.name(), models.size(), replicas_.size(), BudgetNames(),
+                                  spec_.training().batch(), spec_.training().length()));
+    const int width = LabelWidth(models);
+    for (const CellPlan& plan : models) {
       std::string line = absl::StrFormat("  %-*s %9d parameters, %.4f needed training MFLOP/byte",
                                          width, plan.cell.label(), plan.parameters,
                                          1e-6 * plan.PerByte(plan.training.needed));
@@ -113,15 +150,16 @@ class Sweep {
 
   double WorkOf(const CellPlan& plan) const {
     return static_cast<double>(plan.training.needed) *
-           static_cast<double>(spec_.training().steps());
+           static_cast<double>(plan.steps);
   }
   double TotalWork() const {
     double work = 0;
     for (const CellPlan& plan : plans_) work += WorkOf(plan);
-    return work * static_cast<double>(spec_.replicas());
+    return work * static_cast<double>(replicas_.size());
   }
 
-  results::Cell CellRow(const std::string& config, const Seeds& seeds, int64_t replica) const {
+  results::Cell CellRow(const CellPlan& plan, const std::string& config, const Seeds& seeds,
+                        int64_t replica) const {
     results::Cell row;
     row.experiment = summary_.experiment_id;
     row.config = config;
@@ -130,7 +168,7 @@ class Sweep {
     row.seed = seeds.run;
     row.replica = replica;
     row.budget_kind = results::BudgetKind::kSteps;
-    row.budget = spec_.training().steps();
+    row.budget = plan.steps;
     row.backend = spec_.backend();
     row.scope = results::ParseScope(spec_.scope()).value_or(results::Scope::kScaled);
     return row;
@@ -145,7 +183,8 @@ class Sweep {
   }
 
   CellOutcome DoneBefore(const CellPlan& plan, int64_t replica, const std::string& run_id) const {
-    CellOutcome outcome{plan.cell.label(), replica, run_id, "already done", std::nullopt, 0};
+    CellOutcome outcome{plan.cell.label(), plan.steps, replica,     run_id,
+                        "already done",    std::nullopt, 0};
     for (const results::RunRecord& run : earlier_) {
       if (run.id != run_id) continue;
       outcome.bits_per_byte = run.Value(results::kValidBitsPerByte, "final");
@@ -176,12 +215,13 @@ class Sweep {
 
   absl::Status RunOne(const CellPlan& plan, int64_t replica, Progress& progress) {
     ++part_;
-    const std::string name = absl::StrFormat(
-        "[%d/%d] %s seed %d", part_, plans_.size() * spec_.replicas(), plan.cell.label(), replica);
+    const std::string name =
+        absl::StrFormat("[%d/%d] %s %sseed %d", part_, plans_.size() * replicas_.size(),
+                        plan.cell.label(), StepsIfSeveral(plan), replica);
     progress.StartPart(name);
     const Seeds seeds = DeriveSeeds(spec_.name(), CanonicalJson(spec_, plan), replica);
     HG_ASSIGN_OR_RETURN(const std::string config, store_->Upsert(ConfigRow(spec_, plan)));
-    HG_ASSIGN_OR_RETURN(const std::string cell, store_->Upsert(CellRow(config, seeds, replica)));
+    HG_ASSIGN_OR_RETURN(const std::string cell, store_->Upsert(CellRow(plan, config, seeds, replica)));
     HG_ASSIGN_OR_RETURN(const std::optional<std::string> done, store_->FindOkRun(cell));
     if (done && !options_.force) {
       progress.Skip(WorkOf(plan));
@@ -239,7 +279,8 @@ class Sweep {
     HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome));
     const std::string status(results::ToString(result->outcome.status));
     summary_.cells.push_back(
-        {plan.cell.label(), replica, run_id, status, result->bits_per_byte, result->train_seconds});
+        {plan.cell.label(), plan.steps, replica, run_id, status, result->bits_per_byte,
+         result->train_seconds});
     if (result->outcome.exit_code == kExitInterrupted) {
       summary_.exit_code = kExitInterrupted;
     } else if (result->outcome.exit_code == kExitDiverged) {
@@ -258,6 +299,7 @@ class Sweep {
   const specs::Experiment& spec_;
   const RunOptions& options_;
   std::vector<CellPlan> plans_;
+  std::vector<int64_t> replicas_;
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<const ByteCorpus> corpus_;
   Environment environment_;

@@ -24,6 +24,8 @@ struct RunOptions {
   bool force = false;           // run finished cells again, as new attempts
   bool checkpoints = true;      // RUN.safetensors beside the database
   std::string only_cell;        // label; empty: all
+  std::optional<int64_t> only_replica;
+  std::optional<int64_t> only_budget;  // steps
   std::function<bool()> stop;   // asked after every step: end now, with what there is
   std::ostream* log = nullptr;  // progress and warnings
   ProgressOptions progress;
@@ -31,6 +33,7 @@ struct RunOptions {
 
 struct CellOutcome {
   std::string label;
+  int64_t budget = 0;  // steps
   int64_t replica = 0;
   std::string run_id;
   std::string status;                   // "ok", "diverged", "killed" or "already done"
@@ -45,7 +48,8 @@ struct RunSummary {
   ExitCode exit_code = kExitOk;
 };
 
-// Replica by replica, so that a sweep that is cut short holds whole pairs. A cell with a run that
+// Replica by replica and the smaller budget first, so that a sweep that is cut short holds whole
+// pairs. A cell with a run that
 // is `ok` is not run again. A run whose loss is not finite, or beyond ten times that of guessing,
 // ends as `diverged` with its rows kept, and the sweep goes on. Errors of a cell end its run as
 // `failed` or `unsupported` and the sweep with it.

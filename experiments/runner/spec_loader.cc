@@ -3,6 +3,7 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -61,35 +62,51 @@ absl::Status BadValue(const std::string& path, const std::string& value, const c
       absl::StrCat("--set ", path, ": \"", value, "\" is not ", wanted));
 }
 
+// Sets a field, or adds to it if it is repeated.
 absl::Status SetScalar(Message& message, const FieldDescriptor& field, const std::string& path,
                        const std::string& value) {
   const Reflection& reflection = *message.GetReflection();
+  const bool add = field.is_repeated();
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT64: {
       int64_t number = 0;
       if (!absl::SimpleAtoi(value, &number)) return BadValue(path, value, "an integer");
-      reflection.SetInt64(&message, &field, number);
+      add ? reflection.AddInt64(&message, &field, number)
+          : reflection.SetInt64(&message, &field, number);
       return absl::OkStatus();
     }
     case FieldDescriptor::CPPTYPE_INT32: {
       int32_t number = 0;
       if (!absl::SimpleAtoi(value, &number)) return BadValue(path, value, "an integer");
-      reflection.SetInt32(&message, &field, number);
+      add ? reflection.AddInt32(&message, &field, number)
+          : reflection.SetInt32(&message, &field, number);
       return absl::OkStatus();
     }
     case FieldDescriptor::CPPTYPE_DOUBLE: {
       double number = 0;
       if (!absl::SimpleAtod(value, &number)) return BadValue(path, value, "a number");
-      reflection.SetDouble(&message, &field, number);
+      add ? reflection.AddDouble(&message, &field, number)
+          : reflection.SetDouble(&message, &field, number);
       return absl::OkStatus();
     }
     case FieldDescriptor::CPPTYPE_STRING:
-      reflection.SetString(&message, &field, value);
+      add ? reflection.AddString(&message, &field, value)
+          : reflection.SetString(&message, &field, value);
       return absl::OkStatus();
     default:
       return absl::InvalidArgumentError(absl::StrCat(
           "--set ", path, ": a group of fields; set one of: ", FieldNames(*field.message_type())));
   }
+}
+
+absl::Status SetList(Message& message, const FieldDescriptor& field, const std::string& path,
+                     const std::string& values) {
+  message.GetReflection()->ClearField(&message, &field);
+  const std::vector<std::string> parts = absl::StrSplit(values, ',', absl::SkipEmpty());
+  for (const std::string& value : parts) {
+    HG_RETURN_IF_ERROR(SetScalar(message, field, path, value));
+  }
+  return absl::OkStatus();
 }
 
 struct PathStep {
@@ -120,6 +137,11 @@ absl::Status SetByPath(Message& message, std::span<const std::string> steps,
                      "\"; there are: ", FieldNames(*message.GetDescriptor())));
   }
   const Reflection& reflection = *message.GetReflection();
+  const bool is_list =
+      field->is_repeated() && field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE;
+  if (is_list && steps.size() == 1 && step.index < 0) {
+    return SetList(message, *field, path, value);
+  }
   if (field->is_repeated()) {
     const int size = reflection.FieldSize(message, field);
     if (step.index < 0 || step.index >= size) {
@@ -142,6 +164,15 @@ absl::Status SetByPath(Message& message, std::span<const std::string> steps,
   return SetByPath(*reflection.MutableMessage(&message, field), steps.subspan(1), path, value);
 }
 
+// `steps` and `budgets` say the same thing: what is set later takes the place of both.
+void MergeTraining(const specs::Training& from, specs::Training& into) {
+  if (from.has_steps() || from.budgets_size() > 0) {
+    into.clear_steps();
+    into.clear_budgets();
+  }
+  into.MergeFrom(from);
+}
+
 absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
   if (spec.profiles().empty()) {
     if (wanted.empty()) return absl::OkStatus();
@@ -155,7 +186,7 @@ absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
     spec.set_scope(profile.scope());
     spec.mutable_model()->MergeFrom(profile.model());
     spec.mutable_data()->MergeFrom(profile.data());
-    spec.mutable_training()->MergeFrom(profile.training());
+    MergeTraining(profile.training(), *spec.mutable_training());
     spec.mutable_evaluation()->MergeFrom(profile.evaluation());
     if (profile.has_match()) spec.mutable_match()->MergeFrom(profile.match());
     if (profile.has_replicas()) spec.set_replicas(profile.replicas());
@@ -177,6 +208,14 @@ absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
                                  "\"; there are: ", absl::StrJoin(names, ", ")));
 }
 
+// One way to write the same thing, so that equal experiments have equal texts.
+void OrderBudgets(specs::Training& training) {
+  std::sort(training.mutable_budgets()->begin(), training.mutable_budgets()->end());
+  if (training.budgets_size() != 1 || training.has_steps()) return;
+  training.set_steps(training.budgets(0));
+  training.clear_budgets();
+}
+
 void FillDefaults(specs::Experiment& spec) {
   if (!spec.has_scope()) spec.set_scope("scaled");
   if (!spec.has_replicas()) spec.set_replicas(1);
@@ -188,9 +227,8 @@ void FillDefaults(specs::Experiment& spec) {
   if (!training.has_dtype()) training.set_dtype("f32");
   if (!training.has_log_every()) training.set_log_every(1);
   if (!training.has_warmup_steps()) training.set_warmup_steps(0);
-  if (!training.has_cycle_steps()) {
-    training.set_cycle_steps(std::max<int64_t>(1, training.steps() - training.warmup_steps()));
-  }
+  if (!training.has_cycle_steps()) training.set_cycle_steps(0);
+  OrderBudgets(training);
   specs::Evaluation& evaluation = *spec.mutable_evaluation();
   if (!evaluation.has_every_steps()) evaluation.set_every_steps(0);
   if (evaluation.length() == 0) evaluation.set_length(training.length());
@@ -246,11 +284,15 @@ class Checker {
     const specs::Training& training = spec_.training();
     AtLeast("training.batch", training.batch(), 1);
     AtLeast("training.length", training.length(), 1);
-    AtLeast("training.steps", training.steps(), 1);
+    CheckBudgets();
     AtLeast("training.micro_batches", training.micro_batches(), 1);
     AtLeast("training.warmup_steps", training.warmup_steps(), 0);
-    AtLeast("training.cycle_steps", training.cycle_steps(), 1);
+    AtLeast("training.cycle_steps", training.cycle_steps(), 0);
     AtLeast("training.log_every", training.log_every(), 1);
+    if (training.schedule() == "warmup_cosine" && training.cycle_steps() == 0) {
+      Complain("training.cycle_steps: 0 would let warmup_cosine start again at the last step; set "
+               "it, or take warmup_cosine_once");
+    }
     if (training.micro_batches() > 0 && training.batch() % training.micro_batches() != 0) {
       Complain(absl::StrCat("training.batch: ", training.batch(),
                             " is not divisible by micro_batches = ", training.micro_batches()));
@@ -262,6 +304,17 @@ class Checker {
     OneOf("training.dtype", training.dtype(), {"f32", "bf16", "f64"});
     if (training.dtype() == "f64" && spec_.backend() != "reference") {
       Complain("training.dtype: f64 needs backend: \"reference\"");
+    }
+  }
+  void CheckBudgets() {
+    const specs::Training& training = spec_.training();
+    if (training.budgets().empty()) return AtLeast("training.steps", training.steps(), 1);
+    if (training.has_steps()) Complain("training: has both steps and budgets; write one of them");
+    int64_t last = 0;
+    for (const int64_t budget : training.budgets()) {
+      AtLeast("training.budgets", budget, 1);
+      if (budget == last) Complain(absl::StrCat("training.budgets: ", budget, " is there twice"));
+      last = budget;
     }
   }
   void CheckEvaluation() {
@@ -297,9 +350,12 @@ class Checker {
 void DescribeMessage(const Descriptor& type, const std::string& prefix, std::string& out) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
-    const std::string path = absl::StrCat(prefix, field.name(), field.is_repeated() ? "[i]" : "");
-    if (field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-      absl::StrAppend(&out, path, "  ", field.type_name(), "\n");
+    const bool is_group = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
+    const bool is_list = field.is_repeated() && !is_group;
+    const std::string path =
+        absl::StrCat(prefix, field.name(), field.is_repeated() && is_group ? "[i]" : "");
+    if (!is_group) {
+      absl::StrAppend(&out, path, "  ", field.type_name(), is_list ? ", comma-separated" : "", "\n");
     } else if (field.name() != "profiles") {
       DescribeMessage(*field.message_type(), path + ".", out);
     }
@@ -348,6 +404,9 @@ absl::StatusOr<specs::Experiment> ResolveSpec(specs::Experiment spec, const std:
   HG_RETURN_IF_ERROR(ApplyProfile(spec, profile));
   spec.clear_profiles();
   for (const std::string& assignment : assignments) {
+    // What an assignment says of the budget replaces what was there, as in a profile.
+    if (absl::StartsWith(assignment, "training.budgets=")) spec.mutable_training()->clear_steps();
+    if (absl::StartsWith(assignment, "training.steps=")) spec.mutable_training()->clear_budgets();
     HG_RETURN_IF_ERROR(SetField(spec, assignment));
   }
   FillDefaults(spec);
@@ -361,6 +420,12 @@ std::string CanonicalText(const specs::Experiment& spec) {
   std::string text;
   printer.PrintToString(spec, &text);
   return text;
+}
+
+std::vector<int64_t> BudgetsOf(const specs::Experiment& spec) {
+  const specs::Training& training = spec.training();
+  if (training.budgets().empty()) return {training.steps()};
+  return {training.budgets().begin(), training.budgets().end()};
 }
 
 ModelConfig ModelOf(const specs::Experiment& spec, const specs::Cell& cell) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "experiments/specs/spec.pb.h"
@@ -22,17 +23,21 @@ absl::StatusOr<specs::Experiment> ParseSpec(std::string_view text, const std::st
 // lists the built-in names if there is neither.
 absl::StatusOr<specs::Experiment> LoadSpec(const std::string& name_or_path);
 
-// Sets one field by its path: "model.d_model=256", "cells[1].model.hierarchy=4@1". InvalidArgument:
-// an unknown path (with the fields there are), a value of the wrong type (with the type wanted).
+// Sets one field by its path: "model.d_model=256", "cells[1].model.hierarchy=4@1"; a list of values
+// as a whole: "training.budgets=500,2000". InvalidArgument: an unknown path (with the fields there are), a value of the wrong type (with the type wanted).
 absl::Status SetField(specs::Experiment& spec, std::string_view assignment);
 
 // Applies a profile (empty: the first of the spec) and assignments, fills in defaults, and checks
-// every field and every cell's model. The result has no profiles; it is what is stored with a run.
+// every field and every cell's model. The result has no profiles, and `budgets`, in ascending order,
+// only where there are several; it is what is stored with a run.
 absl::StatusOr<specs::Experiment> ResolveSpec(specs::Experiment spec, const std::string& profile,
                                               std::span<const std::string> assignments);
 
 // The same text for the same experiment; ParseSpec reads it back.
 std::string CanonicalText(const specs::Experiment& spec);
+
+// Numbers of optimizer steps that every cell of a resolved experiment is trained for, ascending.
+std::vector<int64_t> BudgetsOf(const specs::Experiment& spec);
 
 // The model of a cell of a resolved experiment.
 ModelConfig ModelOf(const specs::Experiment& spec, const specs::Cell& cell);

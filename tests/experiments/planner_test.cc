@@ -142,7 +142,7 @@ TEST(PlannerTest, PaperProfileHasTheSettingsOfThePaper) {
   EXPECT_EQ(spec.training().clip_norm(), 0);
   EXPECT_EQ(spec.model().dropout(), 0.15);
   EXPECT_EQ(spec.data().window_stride(), 512);
-  const TrainSettings settings = TrainSettingsOf(spec).value();
+  const TrainSettings settings = TrainSettingsOf(spec, spec.training().steps()).value();
   // 3.9e-7: the cosine is counted from the end of the warm-up (paper, C2).
   EXPECT_NEAR(settings.schedule.Rate(200000), 3.9e-7, 0.05e-7);
 }
@@ -176,6 +176,44 @@ TEST(PlannerTest, MicroBatchesMultiplyToTheSameStep) {
   EXPECT_LT(static_cast<double>(parts[0].training.needed),
             1.2 * static_cast<double>(whole[0].training.needed));
   EXPECT_LT(parts[0].planned_bytes, whole[0].planned_bytes);
+}
+
+TEST(BudgetTest, EveryCellIsPlannedAtEveryBudgetWithACosineOfItsOwn) {
+  const std::vector<std::string> assignments = {"training.budgets=400,100"};
+  const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "", assignments).value();
+  const auto plans = PlanOf("quickstart", "", assignments);
+  const auto one = PlanOf("quickstart", "");
+  ASSERT_EQ(plans.size(), 2 * one.size());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const CellPlan& plan = plans[i];
+    // The smaller budget first, whatever the order it is written in.
+    EXPECT_EQ(plan.steps, i < one.size() ? 100 : 400);
+    EXPECT_EQ(plan.cell.label(), one[i % one.size()].cell.label());
+    EXPECT_EQ(plan.training.needed, one[i % one.size()].training.needed);
+    EXPECT_EQ(plan.mismatch, one[i % one.size()].mismatch);
+    const results::Config row = ConfigRow(spec, plan);
+    EXPECT_EQ(row.label, one[i % one.size()].cell.label());
+    EXPECT_EQ(nlohmann::json::parse(row.canonical_json)["training"]["steps"], plan.steps);
+  }
+  const Schedule small = TrainSettingsOf(spec, 100)->schedule;
+  const Schedule large = TrainSettingsOf(spec, 400)->schedule;
+  EXPECT_EQ(large.Rate(100), 3e-3) << "the end of the warm-up";
+  EXPECT_LT(large.Rate(399), 1e-6);
+  EXPECT_EQ(large.Rate(400), 0);
+  EXPECT_EQ(small.Rate(100), 3e-3) << "nothing is left after the warm-up";
+}
+
+TEST(BudgetTest, ASpecOfOneBudgetKeepsItsConfiguration) {
+  const auto text = [](const std::string& assignment) {
+    const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "",
+                                  std::vector<std::string>{assignment})
+                          .value();
+    return CanonicalJson(spec, PlanExperiment(spec)->front());
+  };
+  // The resolved cycle is what counts, not the way it was asked for.
+  EXPECT_EQ(text("training.cycle_steps=0"), text("training.cycle_steps=1400"));
+  EXPECT_EQ(text("training.budgets=1500"), text("training.steps=1500"));
+  EXPECT_EQ(text("training.budgets=1500,3000"), text("training.steps=1500"));
 }
 
 TEST(MatchTest, MismatchIsTheRatioOfNeededTrainingFlops) {

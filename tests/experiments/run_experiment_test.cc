@@ -146,6 +146,51 @@ TEST_F(RunExperimentTest, ReplicasRunAsWholePairs) {
   EXPECT_EQ(replicas, (std::vector<int64_t>{0, 0, 1, 1}));
 }
 
+TEST_F(RunExperimentTest, BudgetsRunAsTrainingsOfTheirOwnTheSmallerFirst) {
+  const auto summary = Run({"training.budgets=6,3"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  std::vector<std::pair<int64_t, int64_t>> order;
+  for (const CellOutcome& cell : summary->cells) order.emplace_back(cell.replica, cell.budget);
+  EXPECT_EQ(order, (std::vector<std::pair<int64_t, int64_t>>{
+                       {0, 3}, {0, 3}, {0, 6}, {0, 6}, {1, 3}, {1, 3}, {1, 6}, {1, 6}}));
+  const auto records = Records(summary->experiment_id);
+  ASSERT_EQ(records.size(), 8u);
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  std::set<std::string> labels, data;
+  for (const results::RunRecord& record : records) {
+    labels.insert(record.config.label);
+    const auto engine = nlohmann::json::parse(record.run.engine_json)["seeds"];
+    if (record.cell.replica == 0) data.insert(engine["data"].get<std::string>());
+    EXPECT_EQ(reader->Curve(record.id, results::kTrainLossNats)->size(),
+              static_cast<size_t>(record.cell.budget));
+  }
+  EXPECT_EQ(labels.size(), 2u) << "the budget is no part of the label";
+  EXPECT_EQ(data.size(), 1u) << "all see the same stream";
+}
+
+TEST_F(RunExperimentTest, CellsRunInAnyOrderByHand) {
+  options_.only_replica = 1;
+  options_.only_budget = 6;
+  options_.only_cell = "1@1 1@3 1@1";
+  const auto one = Run({"training.budgets=3,6"});
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_EQ(one->cells.size(), 1u);
+  EXPECT_EQ(one->cells[0].budget, 6);
+  EXPECT_EQ(one->cells[0].replica, 1);
+  options_.only_replica = options_.only_budget = std::nullopt;
+  options_.only_cell.clear();
+  const auto all = Run({"training.budgets=3,6"});
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->cells.size(), 8u);
+  EXPECT_EQ(all->cells[7].status, "already done");
+  EXPECT_EQ(all->cells[7].run_id, one->cells[0].run_id);
+  options_.only_budget = 5;
+  EXPECT_EQ(ExitCodeFor(Run({"training.budgets=3,6"}).status()), kExitUsage);
+  options_.only_budget = std::nullopt;
+  options_.only_replica = 2;
+  EXPECT_EQ(ExitCodeFor(Run({"training.budgets=3,6"}).status()), kExitUsage);
+}
+
 TEST_F(RunExperimentTest, AFinishedCellIsNotRunAgainUnlessForced) {
   const auto first = Run();
   ASSERT_TRUE(first.ok()) << first.status();

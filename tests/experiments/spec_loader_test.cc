@@ -156,6 +156,10 @@ TEST(ResolveSpecTest, RefusesWhatCannotBe) {
       {"training.steps=0", "training.steps: 0, but at least 1 is needed"},
       {"training.micro_batches=3", "is not divisible by micro_batches = 3"},
       {"training.schedule=linear", "is not one of constant, warmup_cosine"},
+      {"training.schedule=warmup_cosine", "0 would let warmup_cosine start again"},
+      {"training.budgets=20,0", "training.budgets: 0, but at least 1 is needed"},
+      {"training.budgets=20,20", "training.budgets: 20 is there twice"},
+      {"training.budgets=20,many", "\"many\" is not an integer"},
       {"training.peak_rate=-1", "training.peak_rate: must be above 0"},
       {"training.dtype=f64", "f64 needs backend: \"reference\""},
       {"backend=tpu", "\"tpu\" is not one of onednn, reference"},
@@ -169,6 +173,32 @@ TEST(ResolveSpecTest, RefusesWhatCannotBe) {
     EXPECT_EQ(ExitCodeFor(spec.status()), kExitBadConfiguration) << assignment;
     EXPECT_THAT(MessageOf(spec.status()), HasSubstr(message)) << assignment;
   }
+}
+
+TEST(ResolveSpecTest, OfStepsAndBudgetsTheOneSetLastCounts) {
+  using Budgets = std::vector<int64_t>;
+  EXPECT_EQ(BudgetsOf(*Resolve({})), Budgets{10});
+  const auto several = Resolve({"training.budgets=80,20"});
+  ASSERT_TRUE(several.ok()) << several.status();
+  EXPECT_EQ(BudgetsOf(*several), (Budgets{20, 80}));
+  EXPECT_FALSE(several->training().has_steps());
+  EXPECT_EQ(BudgetsOf(*Resolve({"training.budgets=80,20", "training.steps=7"})), Budgets{7});
+  EXPECT_EQ(BudgetsOf(*Resolve({"training.steps=7", "training.budgets=80,20"})), (Budgets{20, 80}));
+  // A profile's steps replace budgets of the experiment, and its budgets replace both.
+  specs::Experiment spec = Small();
+  spec.mutable_training()->clear_steps();
+  spec.mutable_training()->add_budgets(80);
+  spec.mutable_training()->add_budgets(20);
+  EXPECT_EQ(BudgetsOf(*ResolveSpec(spec, "full", {})), (Budgets{20, 80}));
+  EXPECT_EQ(BudgetsOf(*ResolveSpec(spec, "tiny", {})), Budgets{2});
+  spec.mutable_profiles(0)->mutable_training()->add_budgets(5);
+  EXPECT_EQ(BudgetsOf(*ResolveSpec(spec, "full", {})), Budgets{5});
+  spec.mutable_training()->set_steps(3);
+  EXPECT_EQ(BudgetsOf(*ResolveSpec(spec, "full", {})), Budgets{5});
+  EXPECT_THAT(MessageOf(ResolveSpec(spec, "none of these", {}).status()), HasSubstr("no profile"));
+  spec.clear_profiles();
+  EXPECT_THAT(MessageOf(ResolveSpec(spec, "", {}).status()),
+              HasSubstr("both steps and budgets; write one of them"));
 }
 
 TEST(ResolveSpecTest, APlannedAttentionKindIsUnavailable) {
