@@ -3,15 +3,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "experiments/data_sets/data_set.h"
 #include "experiments/runner/paths.h"
 #include "hourglass/base/counter_rng.h"
-#include "hourglass/base/runfiles.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass {
 namespace {
 
-constexpr char kExcerpt[] = "experiments/data/enwik8.first3500000";
 constexpr char kSyntheticName[] = "synthetic";
 
 // Words of a small made-up language, so that a model has something to learn.
@@ -32,23 +31,42 @@ std::string SyntheticText() {
 
 absl::StatusOr<std::string> PathOf(const specs::Data& data) {
   if (!data.path().empty()) return CallerPath(data.path());
-  if (data.corpus() == "enwik8-3500k") return FindRunfile(kExcerpt);
-  const char* what = data.corpus() == "enwik8"
-                         ? "the full enwik8 (100,000,000 bytes) does not ship with the project: "
-                           "unpack enwik8.zip of mattmahoney.net/dc and add --set data.path=FILE, "
-                           "or take the excerpt with --profile cpu"
-                         : "add --set data.path=FILE";
-  return absl::NotFoundError(absl::StrCat("corpus \"", data.corpus(), "\": ", what));
+  const absl::StatusOr<const DataSet*> set = FindDataSet(data.corpus());
+  if (!set.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat("corpus \"", data.corpus(), "\": add --set data.path=FILE"));
+  }
+  HG_ASSIGN_OR_RETURN(const std::string path, PathOfDataSet(**set));
+  const absl::Status found = ExpectDataFile(path);
+  if (!absl::IsNotFound(found) || (*set)->address.empty()) return path;
+  return absl::NotFoundError(absl::StrCat(
+      path, ": there is no ", data.corpus(), " (", (*set)->corpus.bytes,
+      " bytes); type `hourglass data fetch ", data.corpus(),
+      "`, or name the file with --set data.path=FILE, or take the excerpt with --profile cpu"));
+}
+
+// A run needs one training window and a byte to validate on.
+absl::Status CheckParts(std::shared_ptr<const ByteCorpus> corpus, int64_t window) {
+  const CorpusIdentity& identity = corpus->identity();
+  if (identity.parts.valid.size() == 0) {
+    return absl::DataLossError(absl::StrCat(
+        identity.name, ": ", identity.bytes, " bytes are too few to split them 90/5/5"));
+  }
+  return ByteWindows(corpus, identity.parts.train).CheckLength(window);
 }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data) {
+absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data,
+                                                             int64_t window) {
   if (data.corpus() == kSyntheticName) {
     return ByteCorpus::FromBytes(kSyntheticName, SyntheticText());
   }
   HG_ASSIGN_OR_RETURN(const std::string path, PathOf(data));
-  return ByteCorpus::Open(path, data.corpus() == "file" ? "" : data.corpus());
+  HG_ASSIGN_OR_RETURN(std::shared_ptr<const ByteCorpus> corpus,
+                      ByteCorpus::Open(path, data.corpus() == "file" ? "" : data.corpus()));
+  if (window > 0) HG_RETURN_IF_ERROR(CheckParts(corpus, window));
+  return corpus;
 }
 
 results::Dataset DatasetRow(const ByteCorpus& corpus, Split split) {

@@ -1,6 +1,7 @@
 #pragma once
 // From the data part of a spec to bytes.
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,9 +12,12 @@
 
 namespace hourglass {
 
-// Opens and checks the corpus that a spec names. NotFound says what to set; DataLoss if the file is
-// not the corpus it should be.
-absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data);
+// Opens and checks the corpus that a spec names: the file at `path`, else the data set of that name
+// where `hourglass data` puts it. NotFound says what to do; DataLoss if the file is empty, not the
+// corpus it should be, or, with `window`, too short for one training window of so many bytes and
+// something to validate on.
+absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data,
+                                                             int64_t window = 0);
 
 // The row of one part in the results database.
 results::Dataset DatasetRow(const ByteCorpus& corpus, Split split);

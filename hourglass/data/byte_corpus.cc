@@ -18,7 +18,8 @@ namespace {
 constexpr RandomSite kSite = MakeRandomSite("data.byte_windows");
 
 constexpr char kWikipediaLicence[] =
-    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as contained "
+    "Text from the English Wikipedia, dump of 3 March 2006, by Wikipedia contributors, as "
+    "contained "
     "in enwik8 (Matt Mahoney, Large Text Compression Benchmark); GNU Free Documentation License "
     "and Creative Commons Attribution-ShareAlike.";
 
@@ -82,9 +83,9 @@ SplitRanges SplitByPercent(int64_t bytes) {
 
 std::span<const CorpusIdentity> KnownCorpora() {
   static const std::vector<CorpusIdentity>* const known = new std::vector<CorpusIdentity>{
-      MakeIdentity({"enwik8", 100000000,
-                    "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8"},
-                   kWikipediaLicence),
+      MakeIdentity(
+          {"enwik8", 100000000, "2b49720ec4d78c3c9fabaee6e4179a5e997302b3a70029f30f2d582218c024a8"},
+          kWikipediaLicence),
       MakeIdentity({"enwik8-3500k", 3500000,
                     "d066168e0ccb46603750e70253e574036735425be4521eddcc17cfa38b210347"},
                    kWikipediaLicence),
@@ -162,8 +163,7 @@ int64_t ByteWindows::Start(uint64_t seed, int64_t sequence, int64_t length) cons
   const auto count = static_cast<uint64_t>(places_.Count(length));
   // Upper half of a 64 by 64 bit product: uniform over the places up to 2^-64 each.
   const uint64_t draw = (static_cast<uint64_t>(quad[0]) << 32) | quad[1];
-  return places_.At(
-      static_cast<int64_t>((static_cast<unsigned __int128>(draw) * count) >> 64));
+  return places_.At(static_cast<int64_t>((static_cast<unsigned __int128>(draw) * count) >> 64));
 }
 
 absl::Status ByteWindows::CheckLength(int64_t length) const {
