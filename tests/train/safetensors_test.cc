@@ -257,7 +257,7 @@ const std::vector<Malformed>& MalformedFiles() {
        "overlaps"},
       {"TruncatedData",
        FileOf(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "1234567"),
-       "of which the file has 7"},
+       "tensor 'a': ends at byte 8 of the data, of which the file has 7"},
   };
   return *files;
 }
