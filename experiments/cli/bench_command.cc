@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <thread>
-
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/runner/bench.h"
 #include "hourglass/base/status.h"
 
@@ -21,7 +19,7 @@ void AddModelFlags(CLI::App& verb, Flags& flags) {
   model.d_model = 256;
   model.d_ff = 1024;
   model.n_heads = 4;
-  const auto number = CLI::PositiveNumber;
+  const CLI::Validator number = WholeNumber(1);
   verb.add_option("--hierarchy", model.hierarchy, "Layers @ factor")->capture_default_str();
   verb.add_option("--d_model", model.d_model)->capture_default_str()->check(number);
   verb.add_option("--d_ff", model.d_ff)->capture_default_str()->check(number);
@@ -42,19 +40,26 @@ void AddModelFlags(CLI::App& verb, Flags& flags) {
 
 void AddTimingFlags(CLI::App& verb, Flags& flags) {
   BenchOptions& bench = flags.bench;
-  bench.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  verb.add_option("--length", bench.length)->capture_default_str();
-  verb.add_option("--batch", bench.batch)->capture_default_str();
+  const CLI::Validator positive = WholeNumber(1), count = WholeNumber(0);
+  verb.add_option("--length", bench.length)->capture_default_str()->check(positive);
+  verb.add_option("--batch", bench.batch)->capture_default_str()->check(positive);
   verb.add_option("--dtype", bench.dtype, "f32, bf16; f64 on the reference backend")
       ->capture_default_str();
-  verb.add_option("--threads", bench.threads)->capture_default_str();
-  verb.add_option("--steps", bench.steps, "Timed training steps")->capture_default_str();
-  verb.add_option("--warmup", bench.warmup, "Steps before timing")->capture_default_str();
+  bench.threads = 0;
+  AddThreadsFlag(verb, bench.threads);
+  verb.add_option("--steps", bench.steps, "Timed training steps")
+      ->capture_default_str()
+      ->check(positive);
+  verb.add_option("--warmup", bench.warmup, "Steps before timing")
+      ->capture_default_str()
+      ->check(count);
   verb.add_option("--lr", bench.lr)->capture_default_str();
-  verb.add_option("--lr_warmup", bench.lr_warmup)->capture_default_str();
-  verb.add_option("--lr_cycle", bench.lr_cycle, "0: constant after warm-up")->capture_default_str();
+  verb.add_option("--lr_warmup", bench.lr_warmup)->capture_default_str()->check(count);
+  verb.add_option("--lr_cycle", bench.lr_cycle, "0: constant after warm-up")
+      ->capture_default_str()
+      ->check(count);
   verb.add_option("--data", bench.data, "File of bytes; random bytes if missing");
-  verb.add_option("--seed", bench.seed)->capture_default_str();
+  verb.add_option("--seed", bench.seed)->capture_default_str()->check(count);
   verb.add_option("--backend", bench.backend, "onednn or reference")->capture_default_str();
   verb.add_flag("--profile_ops", bench.profile_ops, "Also time every kind of op");
   verb.add_flag("--json", flags.json, "One line of JSON only");
@@ -64,8 +69,10 @@ absl::StatusOr<ExitCode> Bench(Flags& flags, const CliContext& context) {
   ModelConfig& model = flags.bench.model;
   model.middle_attention =
       flags.middle_attention.empty() ? model.vanilla_attention : flags.middle_attention;
+  flags.bench.threads = ThreadsOrCores(flags.bench.threads);
+  flags.bench.stop = context.stop;
   HG_ASSIGN_OR_RETURN(const nlohmann::ordered_json result, RunBench(flags.bench));
-  *context.out << (flags.json ? result.dump() : result.dump(2)) << "\n";
+  *context.out << ToText(result, flags.json ? -1 : 2) << "\n";
   if (flags.bench.profile_ops && !flags.json) *context.err << OpTable(result);
   return kExitOk;
 }

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/parity/parity_check.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/paths.h"
@@ -61,11 +62,11 @@ absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
       own = ExitCodeFor(result.status());
       const std::string message(result.status().message());
       *context.err << "hourglass: " << message << std::endl;
-      *context.out << Json({{"fixture", fixture}, {"ok", false}, {"error", message}}).dump(-1, ' ', false, Json::error_handler_t::replace)
+      *context.out << ToText(Json({{"fixture", fixture}, {"ok", false}, {"error", message}}))
                    << "\n";
     } else {
       own = result->ok ? kExitOk : kExitOutOfTolerance;
-      *context.out << ToJson(fixture, flags.backend, dtype_name, *result).dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+      *context.out << ToText(ToJson(fixture, flags.backend, dtype_name, *result)) << "\n";
     }
     if (code == kExitOk) code = own;
   }

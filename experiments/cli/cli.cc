@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <exception>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -34,6 +35,20 @@ bool IsUnknownVerb(const CLI::App& app, const std::vector<std::string>& args) {
   if (args.empty() || args[0].empty() || args[0][0] == '-') return false;
   const std::vector<std::string> names = VerbNames(app);
   return std::find(names.begin(), names.end(), args[0]) == names.end();
+}
+
+// Verbs that ask context.stop between two pieces of work.
+bool StopsByItself(const std::string& verb) {
+  constexpr std::string_view kVerbs[] = {"run", "bench", "eval", "data"};
+  return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
+}
+
+// A result that could not be written is not a success, whatever the verb says.
+absl::Status CheckWritten(std::ostream& out) {
+  out.flush();
+  return out ? absl::OkStatus()
+             : absl::ResourceExhaustedError(
+                   "cannot write the result to standard output (disk full, or closed)");
 }
 
 int PrintError(const CliContext& context, const absl::Status& status) {
@@ -72,8 +87,11 @@ int RunCli(const CliContext& context) {
     return kExitUsage;
   }
   try {
+    if (context.catch_signals && StopsByItself(context.args[0])) context.catch_signals();
     const absl::StatusOr<ExitCode> code = chosen(context);
-    return code.ok() ? *code : PrintError(context, code.status());
+    if (!code.ok()) return PrintError(context, code.status());
+    const absl::Status written = CheckWritten(*context.out);
+    return written.ok() ? *code : PrintError(context, written);
   } catch (const std::bad_alloc&) {
     return PrintError(context, absl::ResourceExhaustedError("not enough memory"));
   } catch (const std::exception& error) {

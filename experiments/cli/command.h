@@ -19,7 +19,10 @@ struct CliContext {
   std::ostream* out = nullptr;  // results
   std::ostream* err = nullptr;  // progress, warnings, errors
   SourceStamp stamp;
-  std::function<bool()> stop;                                       // a signal asked for the end
+  // From here on SIGINT and SIGTERM make `stop` true, the second one ends the process. Called for
+  // the verbs that ask `stop`; the others end at the first signal. May be empty.
+  std::function<void()> catch_signals;
+  std::function<bool()> stop;
   std::string command = "./bazelw run //experiments:hourglass --";  // how the program is started
   std::string repeat;  // what to type to run the same again; empty: command and verb
   std::vector<std::string> args;

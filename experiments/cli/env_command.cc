@@ -1,9 +1,8 @@
-#include <algorithm>
 #include <cstdlib>
-#include <thread>
 
 #include "absl/strings/str_format.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/environment.h"
@@ -91,15 +90,14 @@ void Print(const Json& json, const std::string& indent, std::ostream& out) {
 }
 
 absl::StatusOr<ExitCode> Env(const Flags& flags, const CliContext& context) {
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const int threads = flags.threads > 0 ? flags.threads : cores;
+  const int threads = ThreadsOrCores(flags.threads);
   SetThreadCount(threads);
   HG_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, MakeBackend("onednn"));
   HG_ASSIGN_OR_RETURN(const Environment environment,
                       CaptureEnvironment(context.stamp, *backend, threads, "f32"));
   const Json json = ToJson(environment, threads);
   if (flags.json) {
-    *context.out << json.dump(2) << "\n";
+    *context.out << ToText(json, 2) << "\n";
     return kExitOk;
   }
   Print(json, "", *context.out);
@@ -118,8 +116,7 @@ void AddEnvCommand(CLI::App& app, Verb& chosen) {
   CLI::App* verb =
       app.add_subcommand("env", "What results depend on here, and whether anything is missing");
   auto flags = std::make_shared<Flags>();
-  verb->add_option("--threads", flags->threads, "Default: one per core")
-      ->check(CLI::PositiveNumber);
+  AddThreadsFlag(*verb, flags->threads);
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->footer(
       "Example:\n"

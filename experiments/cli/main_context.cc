@@ -27,12 +27,14 @@ SourceStamp Stamp() {
 
 CliContext ProcessContext(int argc, char** argv) {
   if (argc > 0) SetProgramPath(argv[0]);
-  std::signal(SIGINT, RequestStop);
-  std::signal(SIGTERM, RequestStop);
   CliContext context;
   context.out = &std::cout;
   context.err = &std::cerr;
   context.stamp = Stamp();
+  context.catch_signals = [] {
+    std::signal(SIGINT, RequestStop);
+    std::signal(SIGTERM, RequestStop);
+  };
   context.stop = [] { return stop_requested != 0; };
   for (int i = 1; i < argc; ++i) context.args.emplace_back(argv[i]);
   return context;

@@ -97,6 +97,9 @@ class Bench {
   }
 
   absl::Status NextTokens() {
+    if (options_.stop && options_.stop()) {
+      return absl::CancelledError("stopped by a signal; nothing was measured");
+    }
     const int64_t first = batches_drawn_++ * options_.batch;
     return data_->Fill(options_.seed, first, options_.batch, options_.length, tokens_.data());
   }

@@ -3,6 +3,7 @@
 // ordinary PyTorch program of the same models, so that the two can be compared one to one.
 
 #include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 
@@ -28,10 +29,11 @@ struct BenchOptions {
   uint64_t seed = 0;
   std::string backend = "onednn";
   bool profile_ops = false;
+  std::function<bool()> stop;  // asked between steps; may be empty
 };
 
 // InvalidArgument for settings that cannot be, NotFound for the data file, Unimplemented for what
-// the backend cannot do.
+// the backend cannot do, Cancelled when stopped.
 absl::StatusOr<nlohmann::ordered_json> RunBench(const BenchOptions& options);
 
 // The per-op part of the result as a table for people.

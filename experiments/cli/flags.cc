@@ -1,0 +1,44 @@
+#include "experiments/cli/flags.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace hourglass {
+namespace {
+
+// More would be a mistake on any machine, and OpenMP ends the process when it cannot start them.
+constexpr int64_t kMostThreads = 1024;
+
+}  // namespace
+
+CLI::Validator WholeNumber(int64_t least, int64_t most) {
+  const auto check = [least, most](std::string& text) -> std::string {
+    int64_t number = 0;
+    if (!absl::SimpleAtoi(text, &number)) {
+      return absl::StrCat("\"", text, "\" is not a whole number of 64 bits");
+    }
+    if (number < least) return absl::StrCat(text, " is less than ", least);
+    if (number > most) return absl::StrCat(text, " is more than ", most);
+    return {};
+  };
+  return CLI::Validator(check, "", "whole number");
+}
+
+void AddThreadsFlag(CLI::App& verb, int& threads) {
+  verb.add_option("--threads", threads, "0: one per core")
+      ->capture_default_str()
+      ->check(WholeNumber(0, kMostThreads));
+}
+
+int ThreadsOrCores(int threads) {
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::string ToText(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace hourglass

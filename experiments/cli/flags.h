@@ -1,0 +1,24 @@
+#pragma once
+// What the flags of several verbs have in common.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "nlohmann/json.hpp"
+
+namespace hourglass {
+
+// Accepts whole numbers from `least` to `most`; the message names the bound that is broken.
+CLI::Validator WholeNumber(int64_t least, int64_t most = std::numeric_limits<int64_t>::max());
+
+// --threads; 0, the default, means one per core.
+void AddThreadsFlag(CLI::App& verb, int& threads);
+int ThreadsOrCores(int threads);
+
+// JSON as text. Bytes that are not UTF-8, as file names may hold, become replacement characters.
+// indent -1: one line.
+std::string ToText(const nlohmann::ordered_json& json, int indent = -1);
+
+}  // namespace hourglass
