@@ -1,6 +1,7 @@
 #include "results_db/query.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <tuple>
 #include <utility>
@@ -282,7 +283,28 @@ void AddTable(SQLite::Database& db, const std::string& table, ChainedHash& hash)
   }
 }
 
+constexpr std::array<std::string_view, 15> kPublicViews = {
+    "v_cell",   "v_claim", "v_curve",   "v_eval_block", "v_experiment",
+    "v_failed", "v_gate",  "v_metric",  "v_provenance", "v_result",
+    "v_run",    "v_score", "v_summary", "v_timing",     "v_unfinished"};
+
+absl::Status CheckPublic(std::string_view view) {
+  if (std::find(kPublicViews.begin(), kPublicViews.end(), view) != kPublicViews.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("no public view ", std::string(view)));
+}
+
+ViewValue ValueOf(const SQLite::Column& value) {
+  if (value.isNull()) return std::monostate();
+  if (value.isInteger()) return value.getInt64();
+  if (value.isFloat()) return value.getDouble();
+  return value.getString();
+}
+
 }  // namespace
+
+std::span<const std::string_view> PublicViews() { return kPublicViews; }
 
 std::optional<double> RunRecord::Value(std::string_view metric, std::string_view agg) const {
   const auto found = summaries.find(metric);
@@ -414,6 +436,69 @@ absl::StatusOr<std::vector<Timing>> ResultsReader::Timings(std::string_view run_
                          Int(row, "ord"), Int(row, "ns"), Int(row, "iters")});
     }
     return timings;
+  });
+}
+
+absl::StatusOr<std::vector<ObjectName>> ResultsReader::FindObjects(std::string_view prefix) {
+  using Result = absl::StatusOr<std::vector<ObjectName>>;
+  return impl_->Guard("looking for an id", [&]() -> Result {
+    SQLite::Statement row(
+        *impl_->db,
+        "SELECT 'cell' AS kind, cell AS id, experiment || ', ' || model || ', seed ' || replica"
+        "  || ', ' || budget || ' ' || budget_kind AS label FROM v_cell"
+        "  WHERE substr(cell, 1, length(?1)) = lower(?1)"
+        " UNION ALL SELECT 'experiment', id, slug FROM v_experiment"
+        "  WHERE substr(id, 1, length(?1)) = lower(?1) OR slug = ?1"
+        " UNION ALL SELECT 'run', run, experiment || ', ' || model || ', seed ' || replica || ', '"
+        "  || status FROM v_result WHERE substr(run, 1, length(?1)) = upper(?1)"
+        " ORDER BY kind, id");
+    BindText(row, 1, prefix);
+    std::vector<ObjectName> found;
+    while (row.executeStep()) {
+      found.push_back({Text(row, "kind"), Text(row, "id"), Text(row, "label")});
+    }
+    return found;
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> ResultsReader::ViewColumns(std::string_view view) {
+  using Result = absl::StatusOr<std::vector<std::string>>;
+  HG_RETURN_IF_ERROR(CheckPublic(view));
+  return impl_->Guard("reading a view", [&]() -> Result {
+    SQLite::Statement info(*impl_->db, "SELECT name FROM pragma_table_info(?) ORDER BY cid");
+    BindText(info, 1, view);
+    std::vector<std::string> columns;
+    while (info.executeStep()) columns.push_back(info.getColumn(0).getString());
+    return columns;
+  });
+}
+
+absl::Status ResultsReader::ScanView(std::string_view view, const std::optional<ViewFilter>& filter,
+                                     const ViewRowFn& on_row) {
+  HG_ASSIGN_OR_RETURN(const std::vector<std::string> columns, ViewColumns(view));
+  std::string sql = absl::StrCat("SELECT * FROM ", absl::string_view(view.data(), view.size()));
+  if (filter) {
+    if (std::find(columns.begin(), columns.end(), filter->column) == columns.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(std::string(view), " has no column ", filter->column));
+    }
+    absl::StrAppend(&sql, " WHERE ", filter->column, " = ?");
+  }
+  for (size_t i = 1; i <= columns.size(); ++i) {
+    absl::StrAppend(&sql, i == 1 ? " ORDER BY " : ", ", i);
+  }
+  return impl_->Guard("reading a view", [&]() -> absl::Status {
+    SQLite::Statement row(*impl_->db, sql);
+    if (filter) row.bind(1, filter->value);
+    std::vector<ViewCell> cells(columns.size());
+    for (size_t i = 0; i < columns.size(); ++i) cells[i].column = columns[i];
+    while (row.executeStep()) {
+      for (size_t i = 0; i < columns.size(); ++i) {
+        cells[i].value = ValueOf(row.getColumn(static_cast<int>(i)));
+      }
+      HG_RETURN_IF_ERROR(on_row(cells));
+    }
+    return absl::OkStatus();
   });
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "results_db/rows.h"
+#include "results_db/views.h"
 
 namespace hourglass::results {
 
@@ -71,6 +72,13 @@ struct CurvePoint {
   std::optional<int64_t> wall_ns;
 };
 
+// Something that a person can name by its id.
+struct ObjectName {
+  std::string kind;  // "run", "cell" or "experiment"
+  std::string id;
+  std::string label;  // what it is, in a few words
+};
+
 class ResultsReader {
  public:
   // Opens read-only. NotFound when there is no file; otherwise errors as ResultsStore::Open.
@@ -97,6 +105,15 @@ class ResultsReader {
 
   // In (bench, round, arm, ord) order.
   absl::StatusOr<std::vector<Timing>> Timings(std::string_view run_id);
+
+  // Runs, cells and experiments whose id starts with `prefix` (ULIDs in either case), and
+  // experiments of that name; by kind, then id. An id of another kind of row is not looked for.
+  absl::StatusOr<std::vector<ObjectName>> FindObjects(std::string_view prefix);
+
+  // Column names of a public view, and its rows; InvalidArgument for another name or column.
+  absl::StatusOr<std::vector<std::string>> ViewColumns(std::string_view view);
+  absl::Status ScanView(std::string_view view, const std::optional<ViewFilter>& filter,
+                        const ViewRowFn& on_row);
 
   // SHA-256 over every row of every table in order: equal content gives an equal hash, whatever the
   // file's bytes, page order or write-ahead log.
