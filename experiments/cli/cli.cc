@@ -15,12 +15,13 @@ constexpr char kFooter[] =
   hourglass plan enwik8/table1                       parameters, FLOPs and memory, without running
   hourglass run quickstart                           train, evaluate, store
   hourglass report quickstart                        the page about it
+  hourglass show RUN                                 everything stored about a run
   hourglass bench --hierarchy "2@1 8@3 2@1"          how fast a model trains on this machine
   hourglass VERB --help                              flags and examples of a verb
 
-Exit codes: 0 ok, 18 a run diverged, 19 check out of tolerance, 64 usage, 65 bad data, 66 file or
-data set missing, 69 not available here, 70 internal error, 74 I/O error, 75 try again, 78 bad
-configuration, 130 interrupted.)";
+Exit codes: 0 ok, 17 verification failed (db check), 18 a run diverged, 19 check out of tolerance,
+64 usage, 65 bad data, 66 file or data set missing, 69 not available here, 70 internal error,
+74 I/O error, 75 try again, 78 bad configuration, 130 interrupted.)";
 
 std::vector<std::string> VerbNames(const CLI::App& app) {
   std::vector<std::string> names;
@@ -71,6 +72,8 @@ int RunCli(const CliContext& context) {
   AddCheckCommand(app, chosen);
   AddEvalCommand(app, chosen);
   AddReportCommand(app, chosen);
+  AddShowCommand(app, chosen);
+  AddDbCommand(app, chosen);
   AddEnvCommand(app, chosen);
   if (IsUnknownVerb(app, context.args)) {
     return PrintError(

@@ -46,7 +46,7 @@ Json Findings(const Environment& environment) {
                              "yes"));
   findings.push_back(Finding("clean work tree",
                              environment.source.dirty
-                                 ? absl::FailedPreconditionError("dirty: runs are marked so")
+                                 ? absl::FailedPreconditionError("dirty: `run` needs --allow-dirty")
                                  : absl::OkStatus(),
                              "yes"));
   return findings;

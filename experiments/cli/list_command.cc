@@ -1,8 +1,13 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "baselines/catalog.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
+#include "experiments/cli/view_rows.h"
+#include "experiments/runner/paths.h"
 #include "experiments/runner/spec_loader.h"
 #include "experiments/specs/builtin_specs.h"
 #include "hourglass/base/status.h"
@@ -16,6 +21,7 @@ using Json = nlohmann::ordered_json;
 
 struct Flags {
   std::string experiment;
+  std::string database;
   bool fields = false;
   bool json = false;
 };
@@ -55,11 +61,69 @@ void PrintExperiments(const Json& list, bool cells, std::ostream& out) {
   }
 }
 
+// What a person looks for in a run, of all columns of v_result.
+Json RunLine(const Json& result) {
+  Json line;
+  for (const char* column : {"run", "status", "experiment", "model", "replica", "budget",
+                             "budget_kind", "bits_per_byte", "commit_sha", "dirty"}) {
+    line[column] = result.at(column);
+  }
+  return line;
+}
+
+// Numbers and hashes as short as a terminal likes them.
+Json Shortened(Json line) {
+  Json& bits = line["bits_per_byte"];
+  if (bits.is_number()) bits = absl::StrFormat("%.4f", bits.get<double>());
+  line["commit_sha"] = line["commit_sha"].get<std::string>().substr(0, 10);
+  line["dirty"] = line["dirty"] == 0 ? "clean" : "DIRTY";
+  return line;
+}
+
+// Experiments and runs of a database, in the order in which they were started.
+absl::StatusOr<ExitCode> ListDatabase(const Flags& flags, const CliContext& context) {
+  const std::string path = CallerPath(flags.database);
+  HG_ASSIGN_OR_RETURN(const auto reader, results::ResultsReader::Open(path));
+  const auto wanted = [&](const Json& id, const Json& slug) {
+    return flags.experiment.empty() || id == flags.experiment || slug == flags.experiment;
+  };
+  HG_ASSIGN_OR_RETURN(const Json all_experiments, ViewRows(*reader, "v_experiment"));
+  Json experiments = Json::array(), runs = Json::array();
+  for (Json experiment : all_experiments) {
+    if (!wanted(experiment["id"], experiment["slug"])) continue;
+    experiment.erase("spec_text");
+    experiments.push_back(std::move(experiment));
+  }
+  if (experiments.empty() && !flags.experiment.empty()) {
+    return absl::NotFoundError(absl::StrCat(path, ": no experiment \"", flags.experiment, "\""));
+  }
+  HG_ASSIGN_OR_RETURN(const Json results, ViewRows(*reader, "v_result"));
+  for (const Json& result : results) {
+    if (wanted(result["experiment_id"], result["experiment"])) runs.push_back(RunLine(result));
+  }
+  std::sort(runs.begin(), runs.end(),
+            [](const Json& a, const Json& b) { return a["run"] < b["run"]; });
+  if (flags.json) {
+    *context.out << ToText({{"database", path}, {"experiments", experiments}, {"runs", runs}}, 2)
+                 << "\n";
+    return kExitOk;
+  }
+  for (const Json& experiment : experiments) {
+    *context.out << "experiment " << PlainText(experiment["slug"]) << "  "
+                 << PlainText(experiment["id"]) << "  " << experiment["cells"] << " cells, "
+                 << experiment["runs"] << " runs\n";
+  }
+  for (Json& run : runs) run = Shortened(run);
+  PrintRows(runs, *context.out);
+  return kExitOk;
+}
+
 absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
   if (flags.fields) {
     *context.out << DescribeFields();
     return kExitOk;
   }
+  if (!flags.database.empty()) return ListDatabase(flags, context);
   HG_ASSIGN_OR_RETURN(const Json experiments, DescribeAll(flags.experiment));
   Json families = Json::array(), attention = Json::array();
   for (const ModelFamily& family : ModelFamilies()) {
@@ -91,15 +155,18 @@ absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
 }  // namespace
 
 void AddListCommand(CLI::App& app, Verb& chosen) {
-  CLI::App* verb = app.add_subcommand("list", "Experiments, models and attention kinds there are");
+  CLI::App* verb = app.add_subcommand(
+      "list", "Experiments, models and attention kinds there are, or the runs of a database");
   auto flags = std::make_shared<Flags>();
   verb->add_option("EXPERIMENT", flags->experiment, "Only this one, with its cells");
+  verb->add_option("--db", flags->database, "The experiments and runs of this database instead");
   verb->add_flag("--fields", flags->fields, "Every field of a spec that --set can change");
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->footer(
       "Examples:\n"
       "  hourglass list\n"
       "  hourglass list enwik8/table1\n"
+      "  hourglass list --db results/quickstart.db\n"
       "  hourglass list --fields");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return List(*flags, context); };

@@ -22,6 +22,7 @@ struct Flags {
   std::optional<int64_t> replica, budget;
   int threads = 0;
   bool force = false;
+  bool allow_dirty = false;
   bool no_checkpoint = false;
   bool print_config = false;
   bool quiet = false;
@@ -74,6 +75,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.stamp = context.stamp;
   options.threads = flags.threads;
   options.force = flags.force;
+  options.allow_dirty = flags.allow_dirty;
   options.checkpoints = !flags.no_checkpoint;
   options.only_cell = flags.cell;
   options.only_replica = flags.replica;
@@ -108,6 +110,8 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   verb->add_option("--threads", flags->threads, "Default: one per core")
       ->check(CLI::PositiveNumber);
   verb->add_flag("--force", flags->force, "Run finished cells again, as new attempts");
+  verb->add_flag("--allow-dirty", flags->allow_dirty,
+                 "Run although files are not committed; stored with the difference, and marked");
   verb->add_flag("--no-checkpoint", flags->no_checkpoint,
                  "Do not write RUN.safetensors beside the database");
   verb->add_flag("--print-config", flags->print_config, "Print the resolved spec and stop");
@@ -116,7 +120,7 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   verb->footer(
       "Examples:\n"
       "  hourglass run quickstart\n"
-      "  hourglass run enwik8/table1 --profile cpu --cell \"2@1 8@3 2@1\"\n"
+      "  hourglass run enwik8/table1 --profile cpu --cell \"2@1 8@4 2@1\"\n"
       "  hourglass run quickstart --set training.budgets=400,1600 --replica 0 --budget 400\n"
       "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
       "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"

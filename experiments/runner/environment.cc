@@ -38,6 +38,7 @@ namespace hourglass {
 namespace {
 
 constexpr char kUnknown[] = "unknown";
+constexpr char kUntracked[] = "untracked files:";  // the line before their names in a diff
 // A diff beyond this is no review any more; its head and size are kept.
 constexpr size_t kLargestDiff = 4u << 20;
 
@@ -108,7 +109,7 @@ std::string WorkTreeDiff(const std::string& commit) {
         absl::StrCat(git, "diff --no-color --no-ext-diff --binary ", commit, " 2>/dev/null"));
     const std::string untracked =
         OutputOf(absl::StrCat(git, "ls-files --others --exclude-standard 2>/dev/null"));
-    if (!untracked.empty()) absl::StrAppend(&diff, "untracked files:\n", untracked);
+    if (!untracked.empty()) absl::StrAppend(&diff, kUntracked, "\n", untracked);
   }
   if (diff.empty()) return "the difference to the commit could not be read from git\n";
   if (diff.size() > kLargestDiff) {
@@ -280,6 +281,21 @@ absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const B
   environment.warnings.push_back("debug build: timings are not stored");
 #endif
   return environment;
+}
+
+std::vector<std::string> ChangedFiles(const std::string& diff) {
+  std::vector<std::string> files;
+  bool untracked = false;
+  for (const absl::string_view line : absl::StrSplit(diff, '\n')) {
+    if (line == kUntracked) {
+      untracked = true;
+    } else if (untracked && !line.empty()) {
+      files.emplace_back(line);
+    } else if (absl::StartsWith(line, "diff --git ")) {
+      files.emplace_back(line.substr(line.rfind(" b/") + 3));
+    }
+  }
+  return files;
 }
 
 std::string LoadJson() {

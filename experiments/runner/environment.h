@@ -36,6 +36,10 @@ struct Environment {
 absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const Backend& backend,
                                                int threads, const std::string& dtype);
 
+// The files that a difference names, as SourceRev::diff holds it: changed ones, then untracked
+// ones.
+std::vector<std::string> ChangedFiles(const std::string& diff);
+
 // {"load_average_1m": ...}: how busy the machine is now.
 std::string LoadJson();
 

@@ -9,6 +9,7 @@ namespace hourglass {
 
 enum ExitCode : int {
   kExitOk = 0,
+  kExitVerificationFailed = 17,
   kExitDiverged = 18,
   kExitOutOfTolerance = 19,
   kExitUsage = 64,

@@ -55,12 +55,30 @@ class Sweep {
     threads_ = options_.threads > 0 ? options_.threads : cores;
     SetThreadCount(threads_);
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(spec_.backend()));
-    HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data()));
+    HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), spec_.training().length()));
     HG_ASSIGN_OR_RETURN(environment_, CaptureEnvironment(options_.stamp, *backend_, threads_,
                                                          spec_.training().dtype()));
+    HG_RETURN_IF_ERROR(CheckTree());
     HG_RETURN_IF_ERROR(MakeDirectories(FolderOf(options_.database)));
     HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database));
     return absl::OkStatus();
+  }
+
+  // A result of a tree that nobody else has can only be trusted by who made it: ask first.
+  absl::Status CheckTree() const {
+    if (!environment_.source.dirty || options_.allow_dirty) return absl::OkStatus();
+    constexpr size_t kMostNamed = 8;
+    std::vector<std::string> files = ChangedFiles(environment_.source.diff);
+    const size_t changed = files.size();
+    if (changed > kMostNamed) {
+      files.resize(kMostNamed);
+      files.push_back(absl::StrCat("and ", changed - kMostNamed, " more"));
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "dirty work tree: the program was built from files that are not in a commit (",
+        files.empty() ? "git does not say which" : absl::StrJoin(files, ", "),
+        "); commit them, or run with --allow-dirty: the difference to the commit is then stored "
+        "with every run, and every table of the report is marked"));
   }
 
   absl::Status KeepWanted() {
@@ -76,9 +94,9 @@ class Sweep {
       std::erase_if(plans_,
                     [&](const CellPlan& plan) { return plan.steps != *options_.only_budget; });
       if (plans_.empty()) {
-        return UsageError(absl::StrCat(spec_.name(), " has no budget of ", *options_.only_budget,
-                                       " steps; there are: ",
-                                       absl::StrJoin(BudgetsOf(spec_), ", ")));
+        return UsageError(
+            absl::StrCat(spec_.name(), " has no budget of ", *options_.only_budget,
+                         " steps; there are: ", absl::StrJoin(BudgetsOf(spec_), ", ")));
       }
     }
     for (int64_t replica = 0; replica < spec_.replicas(); ++replica) {
@@ -120,8 +138,7 @@ class Sweep {
   // Each model once.
   std::vector<CellPlan> PlansOfOneBudget() const {
     std::vector<CellPlan> models = plans_;
-    std::erase_if(models,
-                  [&](const CellPlan& plan) { return plan.steps != plans_.front().steps; });
+    std::erase_if(models, [&](const CellPlan& plan) { return plan.steps != plans_.front().steps; });
     return models;
   }
 
@@ -149,8 +166,7 @@ class Sweep {
   }
 
   double WorkOf(const CellPlan& plan) const {
-    return static_cast<double>(plan.training.needed) *
-           static_cast<double>(plan.steps);
+    return static_cast<double>(plan.training.needed) * static_cast<double>(plan.steps);
   }
   double TotalWork() const {
     double work = 0;
@@ -183,7 +199,7 @@ class Sweep {
   }
 
   CellOutcome DoneBefore(const CellPlan& plan, int64_t replica, const std::string& run_id) const {
-    CellOutcome outcome{plan.cell.label(), plan.steps, replica,     run_id,
+    CellOutcome outcome{plan.cell.label(), plan.steps,   replica, run_id,
                         "already done",    std::nullopt, 0};
     for (const results::RunRecord& run : earlier_) {
       if (run.id != run_id) continue;
@@ -204,6 +220,7 @@ class Sweep {
     run.threads = threads_;
     run.describe_json = environment_.describe_json;
     run.warnings = environment_.warnings;
+    if (environment_.source.dirty) run.warnings.push_back("--allow-dirty: uncommitted changes");
     run.engine_json = nlohmann::json({{"engine", "local"},
                                       {"seeds",
                                        {{"data", Hex(seeds.data)},
@@ -221,7 +238,8 @@ class Sweep {
     progress.StartPart(name);
     const Seeds seeds = DeriveSeeds(spec_.name(), CanonicalJson(spec_, plan), replica);
     HG_ASSIGN_OR_RETURN(const std::string config, store_->Upsert(ConfigRow(spec_, plan)));
-    HG_ASSIGN_OR_RETURN(const std::string cell, store_->Upsert(CellRow(plan, config, seeds, replica)));
+    HG_ASSIGN_OR_RETURN(const std::string cell,
+                        store_->Upsert(CellRow(plan, config, seeds, replica)));
     HG_ASSIGN_OR_RETURN(const std::optional<std::string> done, store_->FindOkRun(cell));
     if (done && !options_.force) {
       progress.Skip(WorkOf(plan));
@@ -278,9 +296,8 @@ class Sweep {
     }
     HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome));
     const std::string status(results::ToString(result->outcome.status));
-    summary_.cells.push_back(
-        {plan.cell.label(), plan.steps, replica, run_id, status, result->bits_per_byte,
-         result->train_seconds});
+    summary_.cells.push_back({plan.cell.label(), plan.steps, replica, run_id, status,
+                              result->bits_per_byte, result->train_seconds});
     if (result->outcome.exit_code == kExitInterrupted) {
       summary_.exit_code = kExitInterrupted;
     } else if (result->outcome.exit_code == kExitDiverged) {

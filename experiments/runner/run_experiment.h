@@ -22,6 +22,8 @@ struct RunOptions {
   SourceStamp stamp;
   int threads = 0;              // 0: as many as there are cores
   bool force = false;           // run finished cells again, as new attempts
+  // Run although the program was built from files that are not in a commit.
+  bool allow_dirty = false;
   bool checkpoints = true;      // RUN.safetensors beside the database
   std::string only_cell;        // label; empty: all
   std::optional<int64_t> only_replica;
