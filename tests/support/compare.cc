@@ -85,7 +85,8 @@ Oracle ComputeOracle(const OpCase& op_case, const std::vector<HostTensor>& input
   const std::vector<HostTensor> wide = WithFloatingType(inputs, DType::kF64);
   Oracle oracle{RunReference(op_case, wide), {}};
   if (op_case.bound.scale == ErrorScale::kAbsoluteOp) {
-    for (HostTensor& output : RunReference(op_case, AbsoluteValues(wide))) {
+    // An attribute of the op may be negative.
+    for (HostTensor& output : AbsoluteValues(RunReference(op_case, AbsoluteValues(wide)))) {
       oracle.scales.push_back(std::move(output.values));
     }
     return oracle;
