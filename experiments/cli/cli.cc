@@ -16,6 +16,7 @@ constexpr char kFooter[] =
   hourglass run quickstart                           train, evaluate, store
   hourglass report quickstart                        the page about it
   hourglass show RUN                                 everything stored about a run
+  hourglass data fetch enwik8                        the corpus of the paper, verified
   hourglass bench --hierarchy "2@1 8@3 2@1"          how fast a model trains on this machine
   hourglass VERB --help                              flags and examples of a verb
 
@@ -31,11 +32,21 @@ std::vector<std::string> VerbNames(const CLI::App& app) {
   return names;
 }
 
-// CLI11 would call an unknown verb an unexpected argument.
-bool IsUnknownVerb(const CLI::App& app, const std::vector<std::string>& args) {
-  if (args.empty() || args[0].empty() || args[0][0] == '-') return false;
-  const std::vector<std::string> names = VerbNames(app);
-  return std::find(names.begin(), names.end(), args[0]) == names.end();
+// CLI11 would call an unknown verb an unexpected argument, or a missing one ("data remve").
+absl::Status CheckVerbs(const CLI::App& app, const std::vector<std::string>& args) {
+  const CLI::App* level = &app;
+  std::string before;
+  for (const std::string& arg : args) {
+    const std::vector<std::string> names = VerbNames(*level);
+    if (names.empty() || arg.empty() || arg[0] == '-') break;
+    if (std::find(names.begin(), names.end(), arg) == names.end()) {
+      return UsageError(
+          absl::StrCat("no verb \"", before, arg, "\"; there are: ", absl::StrJoin(names, ", ")));
+    }
+    level = level->get_subcommand(arg);
+    absl::StrAppend(&before, arg, " ");
+  }
+  return absl::OkStatus();
 }
 
 // Verbs that ask context.stop between two pieces of work.
@@ -74,11 +85,10 @@ int RunCli(const CliContext& context) {
   AddReportCommand(app, chosen);
   AddShowCommand(app, chosen);
   AddDbCommand(app, chosen);
+  AddDataCommand(app, chosen);
   AddEnvCommand(app, chosen);
-  if (IsUnknownVerb(app, context.args)) {
-    return PrintError(
-        context, UsageError(absl::StrCat("no verb \"", context.args[0],
-                                         "\"; there are: ", absl::StrJoin(VerbNames(app), ", "))));
+  if (const absl::Status status = CheckVerbs(app, context.args); !status.ok()) {
+    return PrintError(context, status);
   }
   try {
     // CLI11 takes the arguments from the back.

@@ -40,6 +40,7 @@ void AddEvalCommand(CLI::App& app, Verb& chosen);
 void AddReportCommand(CLI::App& app, Verb& chosen);
 void AddShowCommand(CLI::App& app, Verb& chosen);
 void AddDbCommand(CLI::App& app, Verb& chosen);
+void AddDataCommand(CLI::App& app, Verb& chosen);
 void AddEnvCommand(CLI::App& app, Verb& chosen);
 
 // The whole program but for its surroundings: parses args (without the program's name), runs the
