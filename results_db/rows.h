@@ -155,6 +155,12 @@ struct Outcome {
   std::vector<std::string> warnings;  // joined to those of the Run
 };
 
+// A run that was started and has not ended.
+struct OpenRun {
+  std::string id, build, host;
+  int64_t threads = 0;
+};
+
 // One measured value. (run, metric, step) is unique.
 struct Sample {
   std::string_view metric;  // a name of metrics.h

@@ -75,6 +75,7 @@ struct ResultsStore::Impl {
   std::unique_ptr<SQLite::Database> db;
   std::map<std::string, int64_t, std::less<>> metric_ids;  // newest definition of each
   std::map<PointKey, PendingSample> pending;
+  std::vector<std::pair<std::string, Timing>> pending_timings;  // with their run
   int64_t last_commit_ns = 0;
 
   std::string Now() const { return options.now ? options.now() : UtcNowIso8601(); }
@@ -200,14 +201,81 @@ struct ResultsStore::Impl {
     }
   }
 
+  // Inside a transaction.
+  void WritePendingTimings() {
+    if (pending_timings.empty()) return;
+    SQLite::Statement insert(*db,
+                             "INSERT INTO timing(run, bench, pair_round, arm, ord, ns, iters)"
+                             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    for (const auto& [run, timing] : pending_timings) {
+      insert.bind(1, run);
+      insert.bind(2, timing.bench);
+      insert.bind(3, timing.pair_round);
+      insert.bind(4, timing.arm);
+      insert.bind(5, timing.ord);
+      insert.bind(6, timing.ns);
+      insert.bind(7, timing.iters);
+      insert.exec();
+      insert.reset();
+    }
+  }
+
   absl::Status Flush() {
-    if (pending.empty()) return absl::OkStatus();
+    if (pending.empty() && pending_timings.empty()) return absl::OkStatus();
     HG_RETURN_IF_ERROR(InTransaction(*db, path, "writing samples", [&] {
       WritePending();
+      WritePendingTimings();
       return absl::OkStatus();
     }));
     pending.clear();
+    pending_timings.clear();
     last_commit_ns = MonotonicNanos();
+    return absl::OkStatus();
+  }
+
+  // Inside a transaction.
+  absl::Status WriteBlocks(std::string_view run_id, std::span<const EvalBlock> blocks) {
+    SQLite::Statement insert(
+        *db,
+        "INSERT INTO eval_block(run, dataset, step, block, n_units, nll_bits, bits, protocol)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    SQLite::Statement find(*db,
+                           "SELECT bits FROM eval_block WHERE run = ? AND dataset = ? AND step = ?"
+                           " AND block = ? AND protocol = ?");
+    for (const EvalBlock& block : blocks) {
+      BindText(insert, 1, run_id);
+      insert.bind(2, block.dataset);
+      insert.bind(3, block.step);
+      insert.bind(4, block.block);
+      insert.bind(5, block.n_units);
+      insert.bind(6, block.nll_bits);
+      insert.bind(7, BitsOf(block.nll_bits));
+      insert.bind(8, block.protocol);
+      const bool is_new = insert.exec() == 1;
+      insert.reset();
+      if (is_new) continue;
+      BindText(find, 1, run_id);
+      find.bind(2, block.dataset);
+      find.bind(3, block.step);
+      find.bind(4, block.block);
+      find.bind(5, block.protocol);
+      if (!find.executeStep() || find.getColumn(0).getInt64() != BitsOf(block.nll_bits)) {
+        return absl::AlreadyExistsError(
+            absl::StrCat(path, ": run ", Text(run_id), " has another value of evaluation block ",
+                         block.block, " (", block.protocol, ") at step ", block.step));
+      }
+      find.reset();
+    }
+    return absl::OkStatus();
+  }
+
+  // Inside a transaction.
+  absl::Status WriteSummaries(std::string_view run_id, std::span<const Summary> summaries) {
+    for (const Summary& summary : summaries) {
+      HG_ASSIGN_OR_RETURN(const int64_t metric, MetricId(summary.metric));
+      WriteSummary(run_id, metric, summary.agg, summary.value, summary.ci_lo, summary.ci_hi,
+                   summary.n);
+    }
     return absl::OkStatus();
   }
 
@@ -257,6 +325,11 @@ struct ResultsStore::Impl {
     if (!warnings.is_array()) warnings = Json::array();
     for (const std::string& warning : added) warnings.push_back(warning);
     return Dump(warnings);
+  }
+
+  absl::Status FlushIfDue() {
+    const auto waited = std::chrono::nanoseconds(MonotonicNanos() - last_commit_ns);
+    return waited >= options.commit_interval ? Flush() : absl::OkStatus();
   }
 
   void WriteOutcome(std::string_view run_id, const Outcome& outcome) {
@@ -443,6 +516,23 @@ absl::StatusOr<std::optional<std::string>> ResultsStore::FindOkRun(std::string_v
   }
 }
 
+absl::StatusOr<std::vector<OpenRun>> ResultsStore::FindOpenRuns(std::string_view cell_id) {
+  try {
+    SQLite::Statement find(*impl_->db,
+                           "SELECT id, build, host, threads FROM run"
+                           " WHERE cell = ? AND status = 'running' ORDER BY id");
+    BindText(find, 1, cell_id);
+    std::vector<OpenRun> runs;
+    while (find.executeStep()) {
+      runs.push_back({find.getColumn(0).getString(), find.getColumn(1).getString(),
+                      find.getColumn(2).getString(), find.getColumn(3).getInt64()});
+    }
+    return runs;
+  } catch (const SQLite::Exception& error) {
+    return FromException(impl_->path, "looking for unfinished runs", error);
+  }
+}
+
 absl::StatusOr<std::string> ResultsStore::BeginRun(const Run& run) {
   const std::string id = impl_->options.new_run_id ? impl_->options.new_run_id() : NewUlid();
   HG_RETURN_IF_ERROR(InTransaction(*impl_->db, impl_->path, "starting a run", [&] {
@@ -481,72 +571,77 @@ absl::Status ResultsStore::Append(std::string_view run_id, std::span<const Sampl
     return FromException(impl_->path, "checking samples", error);
   }
   impl_->pending.merge(fresh);
-  const auto waited = std::chrono::nanoseconds(MonotonicNanos() - impl_->last_commit_ns);
-  return waited >= impl_->options.commit_interval ? impl_->Flush() : absl::OkStatus();
+  return impl_->FlushIfDue();
 }
 
 absl::Status ResultsStore::AppendEvalBlocks(std::string_view run_id,
                                             std::span<const EvalBlock> blocks) {
   return InTransaction(*impl_->db, impl_->path, "writing evaluation blocks", [&]() -> absl::Status {
     HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
-    SQLite::Statement insert(
-        *impl_->db,
-        "INSERT INTO eval_block(run, dataset, step, block, n_units, nll_bits, bits, protocol)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-    for (const EvalBlock& block : blocks) {
-      BindText(insert, 1, run_id);
-      insert.bind(2, block.dataset);
-      insert.bind(3, block.step);
-      insert.bind(4, block.block);
-      insert.bind(5, block.n_units);
-      insert.bind(6, block.nll_bits);
-      insert.bind(7, BitsOf(block.nll_bits));
-      insert.bind(8, block.protocol);
-      insert.exec();
-      insert.reset();
-    }
-    return absl::OkStatus();
+    return impl_->WriteBlocks(run_id, blocks);
   });
 }
 
 absl::Status ResultsStore::AppendTimings(std::string_view run_id, std::span<const Timing> timings) {
-  return InTransaction(*impl_->db, impl_->path, "writing timings", [&]() -> absl::Status {
+  try {
     HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
-    SQLite::Statement insert(*impl_->db, "INSERT INTO timing VALUES (?, ?, ?, ?, ?, ?, ?)");
-    for (const Timing& timing : timings) {
-      BindText(insert, 1, run_id);
-      insert.bind(2, timing.bench);
-      insert.bind(3, timing.pair_round);
-      insert.bind(4, timing.arm);
-      insert.bind(5, timing.ord);
-      insert.bind(6, timing.ns);
-      insert.bind(7, timing.iters);
-      insert.exec();
-      insert.reset();
-    }
+  } catch (const SQLite::Exception& error) {
+    return FromException(impl_->path, "checking timings", error);
+  }
+  for (const Timing& timing : timings) impl_->pending_timings.emplace_back(run_id, timing);
+  return impl_->FlushIfDue();
+}
+
+absl::Status ResultsStore::AddSummary(std::string_view run_id, const Summary& summary) {
+  return InTransaction(*impl_->db, impl_->path, "writing a summary", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    return impl_->WriteSummaries(run_id, std::span(&summary, 1));
+  });
+}
+
+absl::Status ResultsStore::AddWarning(std::string_view run_id, const std::string& warning) {
+  return InTransaction(*impl_->db, impl_->path, "writing a warning", [&]() -> absl::Status {
+    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    SQLite::Statement update(*impl_->db,
+                             "UPDATE run SET warnings_json = ?, heartbeat_at = ? WHERE id = ?");
+    update.bind(1, impl_->MergedWarnings(run_id, {warning}));
+    update.bind(2, impl_->Now());
+    BindText(update, 3, run_id);
+    update.exec();
     return absl::OkStatus();
   });
 }
 
-absl::Status ResultsStore::AddSummary(std::string_view run_id, const Summary& summary) {
-  HG_ASSIGN_OR_RETURN(const int64_t metric, impl_->MetricId(summary.metric));
-  return InTransaction(*impl_->db, impl_->path, "writing a summary", [&]() -> absl::Status {
-    HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
-    impl_->WriteSummary(run_id, metric, summary.agg, summary.value, summary.ci_lo, summary.ci_hi,
-                        summary.n);
-    return absl::OkStatus();
-  });
+absl::StatusOr<int64_t> ResultsStore::CountSamples(std::string_view run_id, std::string_view metric,
+                                                   int64_t last_step) {
+  HG_ASSIGN_OR_RETURN(const int64_t metric_id, impl_->MetricId(metric));
+  try {
+    SQLite::Statement count(*impl_->db,
+                            "SELECT count(*) FROM point WHERE run = ? AND metric = ?"
+                            " AND step BETWEEN 1 AND ?");
+    BindText(count, 1, run_id);
+    count.bind(2, metric_id);
+    count.bind(3, last_step);
+    count.executeStep();
+    return count.getColumn(0).getInt64();
+  } catch (const SQLite::Exception& error) {
+    return FromException(impl_->path, "counting samples", error);
+  }
 }
 
 absl::Status ResultsStore::Flush() { return impl_->Flush(); }
 
-absl::Status ResultsStore::EndRun(std::string_view run_id, const Outcome& outcome) {
+absl::Status ResultsStore::EndRun(std::string_view run_id, const Outcome& outcome,
+                                  std::span<const Summary> summaries,
+                                  std::span<const EvalBlock> blocks) {
   if (outcome.status == RunStatus::kRunning) {
     return absl::InvalidArgumentError("a run cannot end as `running`");
   }
   HG_RETURN_IF_ERROR(impl_->Flush());
   return InTransaction(*impl_->db, impl_->path, "ending a run", [&]() -> absl::Status {
     HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
+    HG_RETURN_IF_ERROR(impl_->WriteBlocks(run_id, blocks));
+    HG_RETURN_IF_ERROR(impl_->WriteSummaries(run_id, summaries));
     impl_->SummariseCurves(run_id);
     impl_->WriteOutcome(run_id, outcome);
     impl_->Finish(run_id, outcome.status);

@@ -9,9 +9,12 @@
 //   ... HG_RETURN_IF_ERROR(store->Append(id, samples)); ...       // after every step
 //   HG_RETURN_IF_ERROR(store->EndRun(id, outcome));
 //
-// Durability: samples are buffered and committed by the first Append at least a second after the
-// last commit, so a killed process loses at most about one second of rows and leaves its run
-// `running`. Everything else commits at once.
+// Durability: samples and timings are buffered and committed by the first Append at least a second
+// after the last commit, so a killed process loses at most about one second of rows and leaves its
+// run `running`. Everything else commits at once.
+//
+// Going on with such a run: FindOpenRuns names it. What is appended again is skipped if it has the
+// bits that are stored; other bits are AlreadyExists.
 //
 // A store has one connection and is not thread-safe; several stores (processes) may have the same
 // file open, on one host and not on a network file system, and take turns.
@@ -23,7 +26,7 @@
 //   Aborted             locked by another process for longer than the time-out: try again
 //   InvalidArgument     a row that breaks a rule of the schema, such as an unknown metric or id
 //   FailedPrecondition  a promise broken by order: a final run changed, `ok` without provenance
-//   AlreadyExists       another value for the same (run, metric, step)
+//   AlreadyExists       another value for the same key, such as (run, metric, step)
 #pragma once
 
 #include <chrono>
@@ -34,6 +37,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -77,6 +81,9 @@ class ResultsStore {
   // The earliest `ok` run of the cell: it is already done. Empty: it is not.
   absl::StatusOr<std::optional<std::string>> FindOkRun(std::string_view cell_id);
 
+  // Runs of the cell that are `running`, by id. Without their processes they can go on or be ended.
+  absl::StatusOr<std::vector<OpenRun>> FindOpenRuns(std::string_view cell_id);
+
   // Starts a run and returns its ULID. The attempt is one more than the cell's last.
   absl::StatusOr<std::string> BeginRun(const Run& run);
 
@@ -85,16 +92,27 @@ class ResultsStore {
   // same step) leaves no row behind.
   absl::Status Append(std::string_view run_id, std::span<const Sample> samples);
   absl::Status AppendEvalBlocks(std::string_view run_id, std::span<const EvalBlock> blocks);
+  // No two are alike, so of a key that is stored the first stays.
   absl::Status AppendTimings(std::string_view run_id, std::span<const Timing> timings);
   absl::Status AddSummary(std::string_view run_id, const Summary& summary);
+  // Adds to the warnings of a running run.
+  absl::Status AddWarning(std::string_view run_id, const std::string& warning);
 
-  // Commits buffered samples now.
+  // Samples of a metric that are committed, from step 1 to `last_step`.
+  absl::StatusOr<int64_t> CountSamples(std::string_view run_id, std::string_view metric,
+                                       int64_t last_step);
+
+  // Commits buffered samples and timings now.
   absl::Status Flush();
 
-  // Ends a run for good: commits its samples, writes the summaries `last`, `best`, `mean` and
-  // `median` of every metric, the trace hash (SHA-256 over the little-endian pairs step int64, bits
-  // of train_loss_nats, in step order) and the row's own hash. On error the run is still `running`.
-  absl::Status EndRun(std::string_view run_id, const Outcome& outcome);
+  // Ends a run for good: commits its samples, writes `summaries` and `blocks`, the summaries
+  // `last`, `best`, `mean` and `median` of every metric, the trace hash (SHA-256 over the
+  // little-endian pairs step int64, bits of train_loss_nats, in step order) and the row's own hash.
+  // All but the samples in one transaction: on error, or killed within, the run is still `running`
+  // without them.
+  absl::Status EndRun(std::string_view run_id, const Outcome& outcome,
+                      std::span<const Summary> summaries = {},
+                      std::span<const EvalBlock> blocks = {});
 
   // The path given to Open.
   const std::string& path() const;

@@ -24,6 +24,7 @@ struct Flags {
   bool force = false;
   bool allow_dirty = false;
   bool no_checkpoint = false;
+  double checkpoint_seconds = RunOptions().checkpoint_seconds;
   bool print_config = false;
   bool quiet = false;
   bool json = false;
@@ -38,6 +39,7 @@ Json ToJson(const RunSummary& summary, const std::string& database) {
                      {"run", cell.run_id},
                      {"status", cell.status},
                      {"bits_per_byte", cell.bits_per_byte ? Json(*cell.bits_per_byte) : Json()},
+                     {"steps_done", cell.steps_done},
                      {"train_seconds", cell.train_seconds}});
   }
   return {{"experiment", summary.experiment_id},
@@ -77,6 +79,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.force = flags.force;
   options.allow_dirty = flags.allow_dirty;
   options.checkpoints = !flags.no_checkpoint;
+  options.checkpoint_seconds = flags.checkpoint_seconds;
   options.only_cell = flags.cell;
   options.only_replica = flags.replica;
   options.only_budget = flags.budget;
@@ -90,7 +93,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
     PrintSummary(summary, options.database, *context.out);
   }
   if (summary.exit_code == kExitInterrupted) {
-    *context.err << "hourglass: stopped; finished cells are kept, run the same command to go on"
+    *context.err << "hourglass: stopped by a signal; nothing is lost, the same command goes on"
                  << std::endl;
   }
   return summary.exit_code;
@@ -109,11 +112,17 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   verb->add_option("--budget", flags->budget, "Only the trainings of so many steps");
   verb->add_option("--threads", flags->threads, "Default: one per core")
       ->check(CLI::PositiveNumber);
-  verb->add_flag("--force", flags->force, "Run finished cells again, as new attempts");
+  verb->add_flag("--force", flags->force,
+                 "Run finished and unfinished cells anew, as further attempts");
   verb->add_flag("--allow-dirty", flags->allow_dirty,
                  "Run although files are not committed; stored with the difference, and marked");
   verb->add_flag("--no-checkpoint", flags->no_checkpoint,
-                 "Do not write RUN.safetensors beside the database");
+                 "Do not write RUN.safetensors beside the database; a run that is cut off then "
+                 "starts again from its first step");
+  verb->add_option("--checkpoint-seconds", flags->checkpoint_seconds,
+                   "Time between two checkpoints; more where saving takes long")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1e6));
   verb->add_flag("--print-config", flags->print_config, "Print the resolved spec and stop");
   verb->add_flag("--quiet", flags->quiet, "No progress");
   verb->add_flag("--json", flags->json, "One JSON document");
@@ -124,7 +133,10 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
       "  hourglass run quickstart --set training.budgets=400,1600 --replica 0 --budget 400\n"
       "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
       "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"
-      "A cell that has finished is not run again. Ctrl-C ends after the current step (exit 130).");
+      "A cell that has finished is not run again. Ctrl-C saves after the current step and ends "
+      "(exit 130); a\nsecond one ends at once. Whatever ended it, the same command goes on from "
+      "the "
+      "last checkpoint, to the\nsame bits.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Run(*flags, context); };
   });

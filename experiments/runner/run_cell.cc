@@ -1,18 +1,20 @@
 #include "experiments/runner/run_cell.h"
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/runner/counting_backend.h"
 #include "experiments/runner/environment.h"
 #include "experiments/runner/exit_codes.h"
+#include "experiments/runner/resume.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/hash.h"
 #include "hourglass/base/status.h"
+#include "hourglass/train/checkpoint.h"
 #include "hourglass/train/evaluator.h"
 #include "hourglass/train/trainer.h"
 #include "nlohmann/json.hpp"
@@ -25,6 +27,21 @@ constexpr double kNanosPerSecond = 1e9;
 // Guessing costs ln(vocabulary) nats; a mean loss of ten times that is no learning any more.
 constexpr double kHopelessLoss = 10.0;
 
+double SecondsSince(int64_t start) {
+  return static_cast<double>(MonotonicNanos() - start) / kNanosPerSecond;
+}
+
+// As people read it: the sign of a NaN means nothing.
+std::string Number(double value) {
+  return std::isnan(value) ? "NaN" : absl::StrFormat("%g", value);
+}
+
+// Errors that may be gone when the same command is given again.
+bool MayPass(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsAborted(status) ||
+         absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status);
+}
+
 class CellRunner {
  public:
   CellRunner(const CellRun& cell, results::ResultsStore& store, const std::string& run_id)
@@ -33,15 +50,19 @@ class CellRunner {
         plan_(*cell.plan),
         store_(store),
         run_id_(run_id),
-        backend_(std::make_shared<CountingBackend>(cell.backend)) {}
+        backend_(std::make_shared<CountingBackend>(cell.backend)),
+        clock_(cell.checkpoint_seconds) {}
 
   absl::StatusOr<CellResult> Run() {
     HG_RETURN_IF_ERROR(Prepare());
-    HG_RETURN_IF_ERROR(TrainSteps());
-    if (outcome_.status == results::RunStatus::kOk) HG_RETURN_IF_ERROR(Summarise());
-    if (outcome_.status != results::RunStatus::kDiverged) HG_RETURN_IF_ERROR(SaveCheckpoint());
+    if (cell_.resume) HG_RETURN_IF_ERROR(Resume());
+    result_.cut_off = TrainAndSave();
+    if (!result_.cut_off.ok() && !MayPass(result_.cut_off)) return result_.cut_off;
     Describe();
-    return CellResult{std::move(outcome_), bits_per_byte_, train_seconds_};
+    result_.bits_per_byte = progress_.bits_per_byte;
+    result_.train_seconds = progress_.train_seconds;
+    result_.steps = steps_run_;
+    return std::move(result_);
   }
 
  private:
@@ -62,63 +83,129 @@ class CellRunner {
     return absl::OkStatus();
   }
 
-  absl::Status TrainSteps() {
-    const int64_t steps = plan_.steps, every = spec_.evaluation().every_steps();
-    for (int64_t step = 1; step <= steps; ++step) {
-      HG_ASSIGN_OR_RETURN(const StepResult result, trainer_->Step());
-      train_seconds_ += result.seconds;
-      ++steps_run_;
-      HG_RETURN_IF_ERROR(StoreStep(step, result));
-      if (result.diverged || Hopeless(result.loss)) {
-        outcome_.status = results::RunStatus::kDiverged;
-        outcome_.exit_code = kExitDiverged;
-        outcome_.error = absl::StrFormat("diverged at step %d: loss %g nats/byte, gradient norm %g",
-                                         step, result.loss, result.gradient_norm);
-        return absl::OkStatus();
-      }
-      const bool last = step == steps;
-      if (last || (every > 0 && step % every == 0)) HG_RETURN_IF_ERROR(Evaluate(step, last));
-      Report(step, result);
-      if (!last && cell_.stop && cell_.stop()) {
-        outcome_.status = results::RunStatus::kKilled;
-        outcome_.exit_code = kExitInterrupted;
-        outcome_.error = absl::StrCat("stopped by a signal after step ", step, " of ", steps);
-        return absl::OkStatus();
+  // Takes over the checkpoint if it can be; else everything is computed again, to the same bits.
+  absl::Status Resume() {
+    std::string note = "had no checkpoint, resumed from the start";
+    if (!cell_.checkpoint_path.empty()) {
+      RemoveHalfWritten(cell_.checkpoint_path);
+      RemoveHalfWritten(FinalCheckpointPath(cell_.checkpoint_path));
+    }
+    if (!cell_.checkpoint_path.empty() && std::filesystem::exists(cell_.checkpoint_path)) {
+      const absl::Status status = Restore();
+      if (status.ok()) {
+        note = absl::StrCat("resumed after step ", steps_run_);
+      } else {
+        note = absl::StrCat("resumed from the start, its checkpoint cannot be used: ",
+                            status.message());
+        progress_ = {};
+        evaluator_.reset();
+        trainer_.reset();
+        HG_RETURN_IF_ERROR(Prepare());
       }
     }
+    if (cell_.resumed) cell_.resumed(steps_run_, note);
+    return store_.AddWarning(run_id_, note);
+  }
+
+  absl::Status Restore() {
+    HG_ASSIGN_OR_RETURN(const CheckpointInfo info, ReadCheckpointInfo(cell_.checkpoint_path));
+    HG_ASSIGN_OR_RETURN(progress_, ProgressFromMetadata(info.metadata));
+    HG_ASSIGN_OR_RETURN(const bool rows_reach,
+                        RowsReach(store_, run_id_, info.step, progress_.evaluated_step,
+                                  spec_.evaluation().every_steps()));
+    if (!rows_reach) {
+      return absl::DataLossError(
+          absl::StrCat("the database lacks rows of its ", info.step, " steps"));
+    }
+    HG_RETURN_IF_ERROR(trainer_->Restore(cell_.checkpoint_path));
+    steps_run_ = trainer_->step();
     return absl::OkStatus();
+  }
+
+  absl::Status TrainAndSave() {
+    const absl::Status status = TrainSteps();
+    if (absl::IsAlreadyExists(status)) return NotReproducible(status);
+    if (absl::IsCancelled(status)) {
+      HG_RETURN_IF_ERROR(SaveToGoOn());
+      return Stopped();
+    }
+    HG_RETURN_IF_ERROR(status);
+    if (result_.outcome.status == results::RunStatus::kDiverged) return absl::OkStatus();
+    Summarise();
+    return SaveFinal();
+  }
+
+  // Cancelled when a stop was asked for.
+  absl::Status TrainSteps() {
+    HG_RETURN_IF_ERROR(EvaluateIfDue());
+    while (trainer_->step() < plan_.steps) {
+      HG_RETURN_IF_ERROR(CheckStop());
+      HG_ASSIGN_OR_RETURN(const StepResult result, trainer_->Step());
+      progress_.train_seconds += result.seconds;
+      ++steps_run_;
+      HG_RETURN_IF_ERROR(StoreStep(result));
+      if (result.diverged || Hopeless(result.loss)) {
+        EndAsDiverged(result);
+        return absl::OkStatus();
+      }
+      HG_RETURN_IF_ERROR(SaveIfDue());
+      HG_RETURN_IF_ERROR(EvaluateIfDue());
+      Report(result);
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status Stopped() { return absl::CancelledError("stopped by a signal"); }
+
+  absl::Status CheckStop() const {
+    return cell_.stop && cell_.stop() ? Stopped() : absl::OkStatus();
   }
 
   bool Hopeless(double loss) const {
     return loss > kHopelessLoss * std::log(static_cast<double>(plan_.config.vocab_size));
   }
 
+  void EndAsDiverged(const StepResult& result) {
+    result_.outcome.status = results::RunStatus::kDiverged;
+    result_.outcome.exit_code = kExitDiverged;
+    result_.outcome.error =
+        absl::StrCat("diverged at step ", steps_run_, ": loss ", Number(result.loss),
+                     " nats/byte, gradient norm ", Number(result.gradient_norm));
+  }
+
+  absl::Status NotReproducible(const absl::Status& status) const {
+    return absl::InternalError(absl::StrCat(
+        "not reproducible: what was computed again differs from what is stored (", status.message(),
+        "); the run is ended as failed, the same command makes a new attempt"));
+  }
+
   int64_t FlopsUpTo(int64_t step) const { return step * plan_.training.needed; }
 
-  // Values of the metric at a step, with compute and time spent until then.
-  results::Sample SampleOf(std::string_view metric, int64_t step, double value) const {
-    results::Sample sample{metric, step, value, FlopsUpTo(step), std::nullopt};
+  // Values of the metric after the steps run, with compute and time spent until then.
+  results::Sample SampleOf(std::string_view metric, double value) const {
+    results::Sample sample{metric, steps_run_, value, FlopsUpTo(steps_run_), std::nullopt};
     if (cell_.store_timings) {
-      sample.wall_ns = static_cast<int64_t>(train_seconds_ * kNanosPerSecond);
+      sample.wall_ns = static_cast<int64_t>(progress_.train_seconds * kNanosPerSecond);
     }
     return sample;
   }
 
-  absl::Status StoreStep(int64_t step, const StepResult& result) {
+  absl::Status StoreStep(const StepResult& result) {
     std::vector<results::Sample> samples = {
-        SampleOf(results::kTrainLossNats, step, result.loss),
-        SampleOf(results::kTrainBitsPerByte, step, result.bits_per_byte)};
-    if (step % spec_.training().log_every() == 0 || result.diverged) {
-      samples.push_back(SampleOf(results::kGradientNorm, step, result.gradient_norm));
-      samples.push_back(SampleOf(results::kLearningRate, step, result.rate));
+        SampleOf(results::kTrainLossNats, result.loss),
+        SampleOf(results::kTrainBitsPerByte, result.bits_per_byte)};
+    if (steps_run_ % spec_.training().log_every() == 0 || result.diverged) {
+      samples.push_back(SampleOf(results::kGradientNorm, result.gradient_norm));
+      samples.push_back(SampleOf(results::kLearningRate, result.rate));
     }
-    HG_RETURN_IF_ERROR(store_.Append(run_id_, samples));
-    if (!cell_.store_timings) return absl::OkStatus();
-    results::Timing timing;
-    timing.bench = "train_step";
-    timing.ord = step;
-    timing.ns = static_cast<int64_t>(result.seconds * kNanosPerSecond);
-    return store_.AppendTimings(run_id_, std::span(&timing, 1));
+    if (cell_.store_timings) {
+      results::Timing timing;
+      timing.bench = "train_step";
+      timing.ord = steps_run_;
+      timing.ns = static_cast<int64_t>(result.seconds * kNanosPerSecond);
+      HG_RETURN_IF_ERROR(store_.AppendTimings(run_id_, std::span(&timing, 1)));
+    }
+    return store_.Append(run_id_, samples);
   }
 
   // The bytes of the split that are scored.
@@ -129,61 +216,88 @@ class CellRunner {
     return windows > 0 && bytes.size() > limit ? bytes.first(limit) : bytes;
   }
 
-  absl::Status Evaluate(int64_t step, bool last) {
+  // After the last step always, for its blocks are only kept in memory.
+  bool IsEvaluationDue() const {
+    const int64_t every = spec_.evaluation().every_steps();
+    if (steps_run_ == plan_.steps) return result_.blocks.empty();
+    return every > 0 && steps_run_ % every == 0 && progress_.evaluated_step < steps_run_;
+  }
+
+  absl::Status EvaluateIfDue() {
+    if (!IsEvaluationDue()) return absl::OkStatus();
+    HG_RETURN_IF_ERROR(CheckStop());
     const int64_t start = MonotonicNanos();
-    HG_ASSIGN_OR_RETURN(const Evaluation evaluation, evaluator_->Run(ValidBytes()));
-    const int64_t nanos = MonotonicNanos() - start;
-    eval_seconds_ += static_cast<double>(nanos) / kNanosPerSecond;
-    eval_bytes_ += evaluation.tokens;
-    bits_per_byte_ = evaluation.BitsPerByte();
+    const auto go_on = [this](int64_t, int64_t) { return CheckStop().ok(); };
+    HG_ASSIGN_OR_RETURN(const Evaluation evaluation, evaluator_->Run(ValidBytes(), go_on));
+    progress_.eval_seconds += SecondsSince(start);
+    progress_.eval_bytes += evaluation.tokens;
+    progress_.bits_per_byte = evaluation.BitsPerByte();
     const results::Sample samples[] = {
-        SampleOf(results::kValidLossNats, step, evaluation.NatsPerToken()),
-        SampleOf(results::kValidBitsPerByte, step, *bits_per_byte_)};
+        SampleOf(results::kValidLossNats, evaluation.NatsPerToken()),
+        SampleOf(results::kValidBitsPerByte, *progress_.bits_per_byte)};
     HG_RETURN_IF_ERROR(store_.Append(run_id_, samples));
-    return last ? StoreWindows(step, evaluation) : absl::OkStatus();
+    progress_.evaluated_step = steps_run_;
+    if (steps_run_ == plan_.steps) KeepBlocks(evaluation);
+    return SaveIfDue();
   }
 
-  absl::Status StoreWindows(int64_t step, const Evaluation& evaluation) {
-    std::vector<results::EvalBlock> blocks;
+  void KeepBlocks(const Evaluation& evaluation) {
     for (size_t window = 0; window < evaluation.window_nats.size(); ++window) {
-      blocks.push_back({cell_.valid_dataset, step, static_cast<int64_t>(window),
-                        evaluation.window_tokens[window],
-                        evaluation.window_nats[window] / std::log(2.0)});
+      results::EvalBlock block;
+      block.dataset = cell_.valid_dataset;
+      block.step = steps_run_;
+      block.block = static_cast<int64_t>(window);
+      block.n_units = evaluation.window_tokens[window];
+      block.nll_bits = evaluation.window_nats[window] / std::log(2.0);
+      result_.blocks.push_back(std::move(block));
     }
-    return store_.AppendEvalBlocks(run_id_, blocks);
   }
 
-  absl::Status Summarise() {
+  void Summarise() {
     const auto final_value = [&](std::string_view metric, double value) {
-      return store_.AddSummary(run_id_, {.metric = metric,
-                                         .agg = "final",
-                                         .value = value,
-                                         .ci_lo = std::nullopt,
-                                         .ci_hi = std::nullopt,
-                                         .n = 1});
+      results::Summary summary;
+      summary.metric = metric;
+      summary.value = value;
+      result_.summaries.push_back(summary);
     };
-    HG_RETURN_IF_ERROR(final_value(results::kValidBitsPerByte, *bits_per_byte_));
-    HG_RETURN_IF_ERROR(
-        final_value(results::kPeakRssBytes, static_cast<double>(PeakResidentBytes())));
-    if (!cell_.store_timings) return absl::OkStatus();
-    const auto bytes = static_cast<double>(steps_run_ * plan_.batch * plan_.length);
-    HG_RETURN_IF_ERROR(final_value(results::kTrainBytesPerSecond, bytes / train_seconds_));
-    HG_RETURN_IF_ERROR(
-        final_value(results::kStepsPerSecond, static_cast<double>(steps_run_) / train_seconds_));
-    HG_RETURN_IF_ERROR(final_value(results::kTrainWallSeconds, train_seconds_));
-    HG_RETURN_IF_ERROR(final_value(results::kForwardBytesPerSecond,
-                                   static_cast<double>(eval_bytes_) / eval_seconds_));
-    return final_value(results::kEvalWallSeconds, eval_seconds_);
+    final_value(results::kValidBitsPerByte, *progress_.bits_per_byte);
+    final_value(results::kPeakRssBytes, static_cast<double>(PeakResidentBytes()));
+    if (!cell_.store_timings) return;
+    const auto steps = static_cast<double>(steps_run_);
+    const double bytes = steps * static_cast<double>(plan_.batch * plan_.length);
+    final_value(results::kTrainBytesPerSecond, bytes / progress_.train_seconds);
+    final_value(results::kStepsPerSecond, steps / progress_.train_seconds);
+    final_value(results::kTrainWallSeconds, progress_.train_seconds);
+    final_value(results::kForwardBytesPerSecond,
+                static_cast<double>(progress_.eval_bytes) / progress_.eval_seconds);
+    final_value(results::kEvalWallSeconds, progress_.eval_seconds);
   }
 
-  absl::Status SaveCheckpoint() {
+  absl::Status SaveIfDue() {
+    return cell_.checkpoint_path.empty() || !clock_.Due() ? absl::OkStatus() : SaveToGoOn();
+  }
+
+  // Rows first: a checkpoint may never be ahead of them.
+  absl::Status SaveToGoOn() {
+    HG_RETURN_IF_ERROR(store_.Flush());
     if (cell_.checkpoint_path.empty()) return absl::OkStatus();
-    HG_RETURN_IF_ERROR(trainer_->Save(cell_.checkpoint_path));
-    HG_ASSIGN_OR_RETURN(outcome_.ckpt_sha256, Sha256FileHex(cell_.checkpoint_path));
+    const int64_t start = MonotonicNanos();
+    HG_RETURN_IF_ERROR(trainer_->Save(cell_.checkpoint_path, ToMetadata(progress_)));
+    clock_.Saved(start);
+    return absl::OkStatus();
+  }
+
+  // Without the run's times, so that equal runs have equal files.
+  absl::Status SaveFinal() {
+    if (cell_.checkpoint_path.empty()) return absl::OkStatus();
+    const std::string path = FinalCheckpointPath(cell_.checkpoint_path);
+    HG_RETURN_IF_ERROR(trainer_->Save(path));
+    HG_ASSIGN_OR_RETURN(result_.outcome.ckpt_sha256, Sha256FileHex(path));
     return absl::OkStatus();
   }
 
   void Describe() {
+    results::Outcome& outcome = result_.outcome;
     std::map<std::string, int64_t> kernels;
     const int64_t micro_steps = steps_run_ * spec_.training().micro_batches();
     for (const auto& [name, count] : trainer_->accumulate_program().Implementations()) {
@@ -192,21 +306,23 @@ class CellRunner {
     for (const auto& [name, count] : trainer_->update_program().Implementations()) {
       kernels[name] += count * steps_run_;
     }
-    outcome_.primitives_json = nlohmann::json(kernels).dump();
-    outcome_.peak_bytes_planned = trainer_->PlannedBytes() + evaluator_->PlannedBytes();
-    outcome_.peak_bytes_held = backend_->peak_bytes();
-    outcome_.flops_step_executed = trainer_->CostPerStep().executed_flops;
-    outcome_.flops_executed = *outcome_.flops_step_executed * steps_run_;
+    outcome.primitives_json = nlohmann::json(kernels).dump();
+    outcome.peak_bytes_planned = trainer_->PlannedBytes() + evaluator_->PlannedBytes();
+    outcome.peak_bytes_held = backend_->peak_bytes();
+    outcome.flops_step_executed = trainer_->CostPerStep().executed_flops;
+    outcome.flops_executed = *outcome.flops_step_executed * steps_run_;
   }
 
-  void Report(int64_t step, const StepResult& result) const {
+  void Report(const StepResult& result) const {
     if (!cell_.progress) return;
-    std::string status = absl::StrFormat("step %d/%d  %.3f bits", step, plan_.steps,
-                                         result.bits_per_byte);
-    if (bits_per_byte_) absl::StrAppendFormat(&status, " (valid %.3f)", *bits_per_byte_);
+    std::string status =
+        absl::StrFormat("step %d/%d  %.3f bits", steps_run_, plan_.steps, result.bits_per_byte);
+    if (progress_.bits_per_byte) {
+      absl::StrAppendFormat(&status, " (valid %.3f)", *progress_.bits_per_byte);
+    }
     const double bytes = static_cast<double>(steps_run_ * plan_.batch * plan_.length);
-    absl::StrAppendFormat(&status, "  %.1f kB/s", bytes / train_seconds_ / 1000);
-    cell_.progress(step, status);
+    absl::StrAppendFormat(&status, "  %.1f kB/s", bytes / progress_.train_seconds / 1000);
+    cell_.progress(steps_run_, status);
   }
 
   const CellRun& cell_;
@@ -215,12 +331,12 @@ class CellRunner {
   results::ResultsStore& store_;
   const std::string& run_id_;
   std::shared_ptr<CountingBackend> backend_;
+  CheckpointClock clock_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<Evaluator> evaluator_;
-  results::Outcome outcome_;
-  std::optional<double> bits_per_byte_;
-  int64_t steps_run_ = 0, eval_bytes_ = 0;
-  double train_seconds_ = 0, eval_seconds_ = 0;
+  RunProgress progress_;
+  CellResult result_;
+  int64_t steps_run_ = 0;  // a diverged one included
 };
 
 }  // namespace

@@ -9,10 +9,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "experiments/runner/backends.h"
+#include "experiments/runner/cell_rows.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/planner.h"
+#include "experiments/runner/resume.h"
 #include "experiments/runner/run_cell.h"
+#include "experiments/runner/run_lock.h"
 #include "experiments/runner/seeds.h"
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/file.h"
@@ -25,8 +28,6 @@
 namespace hourglass {
 namespace {
 
-std::string Hex(uint64_t number) { return absl::StrFormat("%016x", number); }
-
 class Sweep {
  public:
   Sweep(const specs::Experiment& spec, const RunOptions& options)
@@ -34,13 +35,14 @@ class Sweep {
 
   absl::StatusOr<RunSummary> Run() {
     HG_RETURN_IF_ERROR(Prepare());
-    HG_RETURN_IF_ERROR(WriteSharedRows());
+    HG_RETURN_IF_ERROR(Open());
     Progress progress(*options_.log, options_.progress, TotalWork());
     Announce(progress);
     for (const int64_t replica : replicas_) {
       for (const CellPlan& plan : plans_) {
-        HG_RETURN_IF_ERROR(RunOne(plan, replica, progress));
+        if (options_.stop && options_.stop()) summary_.exit_code = kExitInterrupted;
         if (summary_.exit_code == kExitInterrupted) return std::move(summary_);
+        HG_RETURN_IF_ERROR(RunOne(plan, replica, progress));
       }
     }
     return std::move(summary_);
@@ -58,10 +60,7 @@ class Sweep {
     HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), spec_.training().length()));
     HG_ASSIGN_OR_RETURN(environment_, CaptureEnvironment(options_.stamp, *backend_, threads_,
                                                          spec_.training().dtype()));
-    HG_RETURN_IF_ERROR(CheckTree());
-    HG_RETURN_IF_ERROR(MakeDirectories(FolderOf(options_.database)));
-    HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database));
-    return absl::OkStatus();
+    return CheckTree();
   }
 
   // A result of a tree that nobody else has can only be trusted by who made it: ask first.
@@ -107,18 +106,13 @@ class Sweep {
                                    "; there are: 0 to ", spec_.replicas() - 1));
   }
 
-  absl::Status WriteSharedRows() {
-    HG_ASSIGN_OR_RETURN(environment_.build.source_rev, store_->Upsert(environment_.source));
-    HG_ASSIGN_OR_RETURN(build_, store_->Upsert(environment_.build));
-    HG_ASSIGN_OR_RETURN(host_, store_->Upsert(environment_.host));
-    HG_ASSIGN_OR_RETURN(train_, store_->Upsert(DatasetRow(*corpus_, Split::kTrain)));
-    HG_ASSIGN_OR_RETURN(valid_, store_->Upsert(DatasetRow(*corpus_, Split::kValid)));
-    results::Experiment experiment;
-    experiment.slug = spec_.name();
-    experiment.spec_text = CanonicalText(spec_);
-    experiment.paper_ref = spec_.paper_ref();
-    experiment.command = options_.command;
-    HG_ASSIGN_OR_RETURN(summary_.experiment_id, store_->Upsert(experiment));
+  absl::Status Open() {
+    HG_RETURN_IF_ERROR(MakeDirectories(FolderOf(options_.database)));
+    HG_ASSIGN_OR_RETURN(lock_, RunLock::Take(options_.database));
+    HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database));
+    HG_ASSIGN_OR_RETURN(shared_,
+                        WriteSharedRows(*store_, spec_, environment_, *corpus_, options_.command));
+    summary_.experiment_id = shared_.experiment;
     HG_ASSIGN_OR_RETURN(const auto reader, results::ResultsReader::Open(options_.database));
     HG_ASSIGN_OR_RETURN(earlier_, reader->Runs(summary_.experiment_id));
     return absl::OkStatus();
@@ -174,22 +168,6 @@ class Sweep {
     return work * static_cast<double>(replicas_.size());
   }
 
-  results::Cell CellRow(const CellPlan& plan, const std::string& config, const Seeds& seeds,
-                        int64_t replica) const {
-    results::Cell row;
-    row.experiment = summary_.experiment_id;
-    row.config = config;
-    row.dataset_train = train_;
-    row.dataset_valid = valid_;
-    row.seed = seeds.run;
-    row.replica = replica;
-    row.budget_kind = results::BudgetKind::kSteps;
-    row.budget = plan.steps;
-    row.backend = spec_.backend();
-    row.scope = results::ParseScope(spec_.scope()).value_or(results::Scope::kScaled);
-    return row;
-  }
-
   results::RunReason ReasonFor(const std::string& cell) const {
     if (options_.force) return results::RunReason::kForce;
     for (const results::RunRecord& run : earlier_) {
@@ -198,36 +176,29 @@ class Sweep {
     return results::RunReason::kFirst;
   }
 
-  CellOutcome DoneBefore(const CellPlan& plan, int64_t replica, const std::string& run_id) const {
-    CellOutcome outcome{plan.cell.label(), plan.steps,   replica, run_id,
-                        "already done",    std::nullopt, 0};
+  // A cell that has a finished run.
+  absl::Status Skip(const CellPlan& plan, int64_t replica, const std::string& name,
+                    const std::string& run_id, Progress& progress) {
+    CellOutcome outcome;
+    outcome.label = plan.cell.label();
+    outcome.budget = outcome.steps_done = plan.steps;
+    outcome.replica = replica;
+    outcome.run_id = run_id;
+    outcome.status = "already done";
     for (const results::RunRecord& run : earlier_) {
       if (run.id != run_id) continue;
       outcome.bits_per_byte = run.Value(results::kValidBitsPerByte, "final");
       outcome.train_seconds = run.Value(results::kTrainWallSeconds, "final").value_or(0);
     }
-    return outcome;
+    progress.Skip(WorkOf(plan));
+    progress.Line(absl::StrCat(name, ": already done, run ", run_id));
+    summary_.cells.push_back(std::move(outcome));
+    // Its process may have been killed between the database and the file.
+    return options_.checkpoints ? PublishFinalCheckpoint(CheckpointPath(run_id)) : absl::OkStatus();
   }
 
-  results::Run RunRow(const std::string& cell, const Seeds& seeds) const {
-    results::Run run;
-    run.cell = cell;
-    run.build = build_;
-    run.host = host_;
-    run.reason = ReasonFor(cell);
-    run.argv = options_.argv;
-    run.env = environment_.env;
-    run.threads = threads_;
-    run.describe_json = environment_.describe_json;
-    run.warnings = environment_.warnings;
-    if (environment_.source.dirty) run.warnings.push_back("--allow-dirty: uncommitted changes");
-    run.engine_json = nlohmann::json({{"engine", "local"},
-                                      {"seeds",
-                                       {{"data", Hex(seeds.data)},
-                                        {"dropout", Hex(seeds.dropout)},
-                                        {"init", Hex(seeds.init)}}}})
-                          .dump();
-    return run;
+  std::string CheckpointPath(const std::string& run_id) const {
+    return absl::StrCat(FolderOf(options_.database), "/", run_id, ".safetensors");
   }
 
   absl::Status RunOne(const CellPlan& plan, int64_t replica, Progress& progress) {
@@ -239,34 +210,49 @@ class Sweep {
     const Seeds seeds = DeriveSeeds(spec_.name(), CanonicalJson(spec_, plan), replica);
     HG_ASSIGN_OR_RETURN(const std::string config, store_->Upsert(ConfigRow(spec_, plan)));
     HG_ASSIGN_OR_RETURN(const std::string cell,
-                        store_->Upsert(CellRow(plan, config, seeds, replica)));
+                        store_->Upsert(CellRow(spec_, shared_, plan, config, seeds, replica)));
     HG_ASSIGN_OR_RETURN(const std::optional<std::string> done, store_->FindOkRun(cell));
-    if (done && !options_.force) {
-      progress.Skip(WorkOf(plan));
-      progress.Line(absl::StrCat(name, ": already done (", *done, ")"));
-      summary_.cells.push_back(DoneBefore(plan, replica, *done));
-      return absl::OkStatus();
+    if (done && !options_.force) return Skip(plan, replica, name, *done, progress);
+    const Attempt attempt{cell, shared_.build, shared_.host, threads_, options_.force};
+    const auto log = [&](const std::string& line) {
+      progress.Line(absl::StrCat(name, ": ", line));
+    };
+    HG_ASSIGN_OR_RETURN(std::optional<std::string> run_id, SettleUnfinished(*store_, attempt, log));
+    const bool resume = run_id.has_value();
+    if (!resume) {
+      results::Run run = RunRow(shared_, environment_, cell, seeds, options_.argv, threads_);
+      run.reason = ReasonFor(cell);
+      HG_ASSIGN_OR_RETURN(run_id, store_->BeginRun(run));
     }
-    HG_ASSIGN_OR_RETURN(const std::string run_id, store_->BeginRun(RunRow(cell, seeds)));
-    return Finish(plan, replica, name, run_id, Train(plan, seeds, run_id, progress), progress);
+    return Finish(plan, replica, name, *run_id, Train(plan, seeds, *run_id, resume, log, progress),
+                  progress);
   }
 
   absl::StatusOr<CellResult> Train(const CellPlan& plan, const Seeds& seeds,
-                                   const std::string& run_id, Progress& progress) {
+                                   const std::string& run_id, bool resume,
+                                   const std::function<void(const std::string& line)>& log,
+                                   Progress& progress) {
     CellRun cell;
     cell.spec = &spec_;
     cell.plan = &plan;
     cell.seeds = seeds;
     cell.backend = backend_;
     cell.corpus = corpus_;
-    cell.valid_dataset = valid_;
+    cell.valid_dataset = shared_.valid;
     cell.store_timings = !environment_.debug_build;
-    if (options_.checkpoints) {
-      cell.checkpoint_path = absl::StrCat(FolderOf(options_.database), "/", run_id, ".safetensors");
-    }
+    if (options_.checkpoints) cell.checkpoint_path = CheckpointPath(run_id);
+    cell.checkpoint_seconds = options_.checkpoint_seconds;
     cell.stop = options_.stop;
+    cell.resume = resume;
+    int64_t first = 0;  // steps that an earlier process did
+    cell.resumed = [&](int64_t step, const std::string& note) {
+      first = step;
+      progress.Skip(static_cast<double>(step * plan.training.needed));
+      log(absl::StrCat(note, ", run ", run_id));
+    };
     cell.progress = [&](int64_t step, const std::string& status) {
-      progress.Update(done_work_ + static_cast<double>(step * plan.training.needed), status);
+      progress.Update(done_work_ + static_cast<double>((step - first) * plan.training.needed),
+                      status);
     };
     const std::string load = LoadJson();
     absl::StatusOr<CellResult> result = TrainCell(cell, *store_, run_id);
@@ -275,41 +261,55 @@ class Sweep {
                                                   {"after", nlohmann::json::parse(LoadJson())}})
                                       .dump();
     }
-    done_work_ += WorkOf(plan);
+    done_work_ += WorkOf(plan) - static_cast<double>(first * plan.training.needed);
     return result;
   }
 
-  // Ends the run, whatever came of it.
+  // Ends the run, whatever came of it, unless it can go on later.
   absl::Status Finish(const CellPlan& plan, int64_t replica, const std::string& name,
                       const std::string& run_id, absl::StatusOr<CellResult> result,
                       Progress& progress) {
-    if (!result.ok()) {
-      results::Outcome outcome;
-      outcome.status = absl::IsUnimplemented(result.status()) ? results::RunStatus::kUnsupported
-                                                              : results::RunStatus::kFailed;
-      outcome.exit_code = ExitCodeFor(result.status());
-      outcome.error = std::string(result.status().message());
-      // The first error is the one to tell; a database that cannot be written says so itself.
-      store_->EndRun(run_id, outcome).IgnoreError();
-      return absl::Status(result.status().code(),
-                          absl::StrCat(name, ": ", result.status().message()));
-    }
-    HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome));
-    const std::string status(results::ToString(result->outcome.status));
-    summary_.cells.push_back({plan.cell.label(), plan.steps, replica, run_id, status,
-                              result->bits_per_byte, result->train_seconds});
-    if (result->outcome.exit_code == kExitInterrupted) {
-      summary_.exit_code = kExitInterrupted;
-    } else if (result->outcome.exit_code == kExitDiverged) {
-      summary_.exit_code = kExitDiverged;
-    }
-    std::string line = absl::StrCat(name, ": ", status);
+    if (!result.ok()) return Fail(name, run_id, result.status());
+    CellOutcome outcome{
+        plan.cell.label(),     plan.steps,   replica, run_id, "interrupted", result->bits_per_byte,
+        result->train_seconds, result->steps};
+    if (!result->cut_off.ok()) return LeaveUnfinished(name, outcome, result->cut_off, progress);
+    HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome, result->summaries, result->blocks));
+    if (options_.checkpoints) HG_RETURN_IF_ERROR(PublishFinalCheckpoint(CheckpointPath(run_id)));
+    outcome.status = std::string(results::ToString(result->outcome.status));
+    if (result->outcome.exit_code == kExitDiverged) summary_.exit_code = kExitDiverged;
+    std::string line = absl::StrCat(name, ": ", outcome.status);
     if (result->bits_per_byte && result->outcome.exit_code == kExitOk) {
       absl::StrAppendFormat(&line, ", %.4f bits per byte", *result->bits_per_byte);
     }
     if (!result->outcome.error.empty()) absl::StrAppend(&line, ", ", result->outcome.error);
-    absl::StrAppend(&line, ", ", Progress::Duration(result->train_seconds), " (", run_id, ")");
+    absl::StrAppend(&line, ", ", Progress::Duration(result->train_seconds), ", run ", run_id);
     progress.Line(line);
+    summary_.cells.push_back(std::move(outcome));
+    return absl::OkStatus();
+  }
+
+  absl::Status Fail(const std::string& name, const std::string& run_id,
+                    const absl::Status& status) {
+    results::Outcome outcome;
+    outcome.status = absl::IsUnimplemented(status) ? results::RunStatus::kUnsupported
+                                                   : results::RunStatus::kFailed;
+    outcome.exit_code = ExitCodeFor(status);
+    outcome.error = std::string(status.message());
+    // The first error is the one to tell; a database that cannot be written says so itself.
+    store_->EndRun(run_id, outcome).IgnoreError();
+    return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+  }
+
+  absl::Status LeaveUnfinished(const std::string& name, const CellOutcome& outcome,
+                               const absl::Status& reason, Progress& progress) {
+    const std::string line = absl::StrCat(
+        name, ": ", reason.message(), " after step ", outcome.steps_done, " of ", outcome.budget,
+        "; run ", outcome.run_id, " is not finished, the same command goes on with it");
+    if (!absl::IsCancelled(reason)) return absl::Status(reason.code(), line);
+    progress.Line(line);
+    summary_.cells.push_back(outcome);
+    summary_.exit_code = kExitInterrupted;
     return absl::OkStatus();
   }
 
@@ -320,9 +320,10 @@ class Sweep {
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<const ByteCorpus> corpus_;
   Environment environment_;
+  std::optional<RunLock> lock_;  // before the store: given back after it is closed
   std::unique_ptr<results::ResultsStore> store_;
-  std::vector<results::RunRecord> earlier_;   // of this experiment, before this sweep
-  std::string build_, host_, train_, valid_;  // row ids
+  std::vector<results::RunRecord> earlier_;  // of this experiment, before this sweep
+  SharedRows shared_;
   int threads_ = 1;
   int64_t part_ = 0;
   double done_work_ = 0;

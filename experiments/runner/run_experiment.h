@@ -20,15 +20,18 @@ struct RunOptions {
   std::string command;   // what to type to run the experiment again
   std::vector<std::string> argv;
   SourceStamp stamp;
-  int threads = 0;              // 0: as many as there are cores
-  bool force = false;           // run finished cells again, as new attempts
+  int threads = 0;  // 0: as many as there are cores
   // Run although the program was built from files that are not in a commit.
   bool allow_dirty = false;
-  bool checkpoints = true;      // RUN.safetensors beside the database
-  std::string only_cell;        // label; empty: all
+  bool force = false;       // run finished cells again, as new attempts
+  bool checkpoints = true;  // RUN.safetensors beside the database
+  // Least time between two of them; saving never takes more than about a twentieth of the time.
+  double checkpoint_seconds = 1;
+  std::string only_cell;  // label; empty: all
   std::optional<int64_t> only_replica;
   std::optional<int64_t> only_budget;  // steps
-  std::function<bool()> stop;   // asked after every step: end now, with what there is
+  // Asked between steps and between windows of an evaluation: save and end now.
+  std::function<bool()> stop;
   std::ostream* log = nullptr;  // progress and warnings
   ProgressOptions progress;
 };
@@ -38,9 +41,10 @@ struct CellOutcome {
   int64_t budget = 0;  // steps
   int64_t replica = 0;
   std::string run_id;
-  std::string status;                   // "ok", "diverged", "killed" or "already done"
+  std::string status;                   // "ok", "diverged", "interrupted" or "already done"
   std::optional<double> bits_per_byte;  // on validation, at the end
   double train_seconds = 0;
+  int64_t steps_done = 0;
 };
 
 struct RunSummary {
@@ -52,9 +56,13 @@ struct RunSummary {
 
 // Replica by replica and the smaller budget first, so that a sweep that is cut short holds whole
 // pairs. A cell with a run that
-// is `ok` is not run again. A run whose loss is not finite, or beyond ten times that of guessing,
-// ends as `diverged` with its rows kept, and the sweep goes on. Errors of a cell end its run as
-// `failed` or `unsupported` and the sweep with it.
+// is `ok` is not run again. A run that was cut off, by a signal, a kill or the power, is `running`
+// in the database and goes on from its checkpoint, with the same ULID and to the same bits; if the
+// program, the machine or the number of threads is another one, it is ended as `killed` and the
+// cell starts anew. One process at a time works on a database (RunLock). A run whose loss is not
+// finite, or beyond ten times that of guessing, ends as `diverged` with its rows kept, and the
+// sweep goes on. Errors of a cell end its run as `failed` or `unsupported` and the sweep with it;
+// errors of disk or database leave it `running`.
 absl::StatusOr<RunSummary> RunExperiment(const specs::Experiment& spec, const RunOptions& options);
 
 }  // namespace hourglass

@@ -205,9 +205,9 @@ TEST(BudgetTest, EveryCellIsPlannedAtEveryBudgetWithACosineOfItsOwn) {
 
 TEST(BudgetTest, ASpecOfOneBudgetKeepsItsConfiguration) {
   const auto text = [](const std::string& assignment) {
-    const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "",
-                                  std::vector<std::string>{assignment})
-                          .value();
+    const auto spec =
+        ResolveSpec(LoadSpec("quickstart").value(), "", std::vector<std::string>{assignment})
+            .value();
     return CanonicalJson(spec, PlanExperiment(spec)->front());
   };
   // The resolved cycle is what counts, not the way it was asked for.

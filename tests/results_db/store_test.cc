@@ -344,6 +344,97 @@ TEST_F(StoreTest, SamplesAreCommittedAboutOnceASecond) {
   EXPECT_EQ(Ask("SELECT count(*) FROM point"), "2") << "the destructor commits the rest";
 }
 
+TEST_F(StoreTest, TimingsAreCommittedWithTheSamplesAndTheFirstStays) {
+  StoreOptions options;
+  options.commit_interval = std::chrono::hours(1);
+  auto store = MustOpen(options);
+  const std::string id = MustBegin(*store);
+  Timing timing;
+  timing.bench = "train_step";
+  timing.ord = 1;
+  timing.ns = 500;
+  ASSERT_TRUE(store->AppendTimings(id, std::span(&timing, 1)).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM timing"), "0") << "nothing is committed at every step";
+  ASSERT_TRUE(store->Flush().ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM timing"), "1");
+  timing.ns = 700;
+  ASSERT_TRUE(store->AppendTimings(id, std::span(&timing, 1)).ok());
+  ASSERT_TRUE(store->Flush().ok()) << "the same step, run again by another process";
+  EXPECT_EQ(Ask("SELECT ns FROM timing"), "500");
+  EXPECT_EQ(store->AppendTimings("nobody", std::span(&timing, 1)).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(StoreTest, BlocksOfTheSameBitsAreSkippedAndOthersRefused) {
+  auto store = MustOpen();
+  const std::string id = MustBegin(*store);
+  const std::string dataset = *store->Upsert(SampleDataset("valid"));
+  EvalBlock block;
+  block.dataset = dataset;
+  block.step = 3;
+  block.n_units = 10;
+  block.nll_bits = 20.5;
+  ASSERT_TRUE(store->AppendEvalBlocks(id, std::span(&block, 1)).ok());
+  EXPECT_TRUE(store->AppendEvalBlocks(id, std::span(&block, 1)).ok());
+  block.nll_bits = 20.25;
+  EXPECT_EQ(store->AppendEvalBlocks(id, std::span(&block, 1)).code(),
+            absl::StatusCode::kAlreadyExists);
+  block.protocol = "another";
+  EXPECT_TRUE(store->AppendEvalBlocks(id, std::span(&block, 1)).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM eval_block"), "2");
+}
+
+TEST_F(StoreTest, TheEndOfARunIsWrittenAsAWholeOrNotAtAll) {
+  auto store = MustOpen();
+  const std::string id = MustBegin(*store);
+  const Sample samples[] = {{kTrainLossNats, 1, 3.0, {}, {}}};
+  ASSERT_TRUE(store->Append(id, samples).ok());
+  Summary summary;
+  summary.metric = kValidBitsPerByte;
+  summary.value = 2.5;
+  EvalBlock blocks[2];
+  blocks[0].dataset = blocks[1].dataset = *store->Upsert(SampleDataset("valid"));
+  blocks[1].block = 1;
+  Outcome incomplete = OkOutcome();
+  incomplete.peak_bytes_held.reset();
+  EXPECT_FALSE(store->EndRun(id, incomplete, std::span(&summary, 1), blocks).ok());
+  blocks[1].dataset = "nowhere";
+  EXPECT_FALSE(store->EndRun(id, OkOutcome(), std::span(&summary, 1), blocks).ok());
+  EXPECT_EQ(Ask("SELECT status FROM run"), "running");
+  EXPECT_EQ(Ask("SELECT (SELECT count(*) FROM eval_block) + (SELECT count(*) FROM summary)"), "0");
+  blocks[1].dataset = blocks[0].dataset;
+  EXPECT_TRUE(store->EndRun(id, OkOutcome(), std::span(&summary, 1), blocks).ok());
+  EXPECT_EQ(Ask("SELECT count(*) FROM eval_block"), "2");
+  EXPECT_EQ(Ask("SELECT bits_per_byte FROM v_result"), "2.5");
+}
+
+TEST_F(StoreTest, AnUnfinishedRunIsFoundWarnedAndCounted) {
+  auto store = MustOpen();
+  const std::string id = MustBegin(*store);
+  const std::string cell = SampleRun(*store)->cell;
+  const Sample samples[] = {{kTrainLossNats, 0, 9.0, {}, {}},
+                            {kTrainLossNats, 1, 3.0, {}, {}},
+                            {kTrainLossNats, 2, 2.0, {}, {}},
+                            {kTrainLossNats, 4, 1.0, {}, {}}};
+  ASSERT_TRUE(store->Append(id, samples).ok());
+  ASSERT_TRUE(store->Flush().ok());
+  EXPECT_EQ(*store->CountSamples(id, kTrainLossNats, 3), 2);
+  EXPECT_EQ(*store->CountSamples(id, kTrainLossNats, 4), 3);
+  EXPECT_EQ(*store->CountSamples(id, kGradientNorm, 4), 0);
+  const auto open = *store->FindOpenRuns(cell);
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].id, id);
+  EXPECT_EQ(open[0].threads, 2);
+  EXPECT_EQ(open[0].build, SampleRun(*store)->build);
+  ASSERT_TRUE(store->AddWarning(id, "resumed \"here\"").ok());
+  ASSERT_TRUE(store->AddWarning(id, "and there").ok());
+  EXPECT_EQ(Ask("SELECT json_extract(warnings_json, '$[0]') FROM run"), "resumed \"here\"");
+  EXPECT_EQ(Ask("SELECT json_array_length(warnings_json) FROM run"), "2");
+  ASSERT_TRUE(store->EndRun(id, OkOutcome()).ok());
+  EXPECT_TRUE(store->FindOpenRuns(cell)->empty());
+  EXPECT_EQ(store->AddWarning(id, "late").code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(StoreTest, TwoStoresTakeTurns) {
   auto first = MustOpen();
   auto second = MustOpen();
