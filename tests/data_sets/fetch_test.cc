@@ -111,6 +111,7 @@ TEST_F(FetchTest, AnInterruptedFetchGoesOn) {
   const auto fetched = Fetch();
   ASSERT_TRUE(fetched.ok()) << fetched.status();
   EXPECT_EQ(fetched->downloaded, set_.archive.bytes - 1'000);
+  ASSERT_EQ(server_.requests().size(), 2u);
   EXPECT_EQ(server_.requests()[1].Header("range"), "bytes=1000-");
   EXPECT_TRUE(ReadFile(Path("mini")).value_or("") == text_);
   EXPECT_THAT(Folder(), ElementsAre("mini"));
