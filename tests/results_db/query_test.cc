@@ -22,7 +22,8 @@ TEST_F(QueryTest, ARunIsReadBackAsItWasWritten) {
   const Sample samples[] = {{kTrainLossNats, 1, 0.1, 120000, 77}};
   ASSERT_TRUE(store->Append(id, samples).ok());
   const EvalBlock blocks[] = {{*store->Upsert(SampleDataset("valid")), 1, 1, 10, 25.5},
-                              {*store->Upsert(SampleDataset("valid")), 1, 0, 10, 26.5}};
+                              {*store->Upsert(SampleDataset("valid")), 1, 0, 10, 26.5},
+                              {*store->Upsert(SampleDataset("valid")), 1, 0, 10, 24.5, "long"}};
   ASSERT_TRUE(store->AppendEvalBlocks(id, blocks).ok());
   const Timing timings[] = {{"train_step", 0, "head", 1, 12, 1},
                             {"train_step", 0, "head", 0, 11, 1}};
@@ -70,8 +71,10 @@ TEST_F(QueryTest, ARunIsReadBackAsItWasWritten) {
   EXPECT_EQ((*curve)[0].wall_ns, 77);
   const auto read_blocks = (*reader)->EvalBlocks(id);
   ASSERT_TRUE(read_blocks.ok());
-  ASSERT_EQ(read_blocks->size(), 2u);
-  EXPECT_EQ((*read_blocks)[0].nll_bits, 26.5);
+  ASSERT_EQ(read_blocks->size(), 3u);
+  EXPECT_EQ((*read_blocks)[0].protocol, "long");
+  EXPECT_EQ((*read_blocks)[1].protocol, "windows");
+  EXPECT_EQ((*read_blocks)[1].nll_bits, 26.5);
   const auto read_timings = (*reader)->Timings(id);
   ASSERT_TRUE(read_timings.ok());
   ASSERT_EQ(read_timings->size(), 2u);
