@@ -35,6 +35,14 @@ bool LooksLikeOurs(const std::string& path) {
          HeaderNumber(header, 60) == kSchemaVersion && HeaderNumber(header, 68) == kApplicationId;
 }
 
+// The message alone: a finding names its subject itself.
+std::string WithoutPath(const absl::Status& status, const std::string& path) {
+  std::string_view message(status.message().data(), status.message().size());
+  const std::string prefix = path + ": ";
+  if (message.substr(0, prefix.size()) == prefix) message.remove_prefix(prefix.size());
+  return std::string(message);
+}
+
 // type and name -> SQL
 using Objects = std::map<std::string, std::string>;
 
@@ -180,7 +188,7 @@ class Checker {
   void Ids() {
     CheckSources();
     if (const absl::Status status = CheckRecords(); !status.ok()) {
-      Add("id", path_, std::string(status.message()));
+      Add("id", path_, WithoutPath(status, path_));
     }
   }
 
@@ -246,7 +254,7 @@ absl::StatusOr<CheckReport> CheckDatabase(const std::string& path) {
     if (!absl::IsDataLoss(status) || !LooksLikeOurs(path)) return status;
     CheckReport damaged;
     damaged.schema = kSchemaVersion;
-    damaged.findings.push_back({true, "integrity", path, std::string(status.message())});
+    damaged.findings.push_back({true, "integrity", path, WithoutPath(status, path)});
     return damaged;
   }
   return Checker(**db, **reader, path).Run();
