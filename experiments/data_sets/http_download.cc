@@ -21,11 +21,11 @@ namespace {
 constexpr int64_t kNanosPerMilli = 1'000'000;
 // How long libcurl may wait before the progress is asked again.
 constexpr int kPollMs = 100;
-constexpr long kMaxRedirects = 10;
+constexpr int64_t kMaxRedirects = 10;
 // No server is waited for longer than this between tries, whatever it asks for.
 constexpr int64_t kLongestWaitMs = 60'000;
 
-constexpr long kOk = 200, kPartial = 206, kTimeout = 408, kBadRange = 416, kTooMany = 429;
+constexpr int64_t kOk = 200, kPartial = 206, kTimeout = 408, kBadRange = 416, kTooMany = 429;
 
 using Easy = std::unique_ptr<CURL, void (*)(CURL*)>;
 using Multi = std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)>;
@@ -62,7 +62,7 @@ class Request {
     return Judge(code);
   }
 
-  int64_t received() const { return received_; }
+  int64_t Received() const { return received_; }
 
  private:
   void Configure() {
@@ -74,8 +74,7 @@ class Request {
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, kMaxRedirects);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "hourglass");
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     static_cast<long>(settings_.connect_timeout_ms));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings_.connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_.data());
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Request::OnBytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
@@ -123,7 +122,7 @@ class Request {
   // Decides by the answer's head whether its body continues the part, replaces it, or is no file.
   absl::Status Begin() {
     begun_ = true;
-    const long code = Code();
+    const int64_t code = Code();
     is_file_ = code == kOk || (code == kPartial && offset_ > 0);
     if (!is_file_) return absl::OkStatus();
     const int64_t total = code == kOk ? ContentLength() : TotalOfRange();
@@ -141,7 +140,8 @@ class Request {
   Outcome Judge(CURLcode code) {
     if (stopped_) return {absl::CancelledError(absl::StrCat(url_, ": stopped"))};
     if (stalled_) {
-      return {Unavailable(absl::StrCat("no byte for ", settings_.stall_timeout_ms / 1000.0, " s")),
+      return {Unavailable(absl::StrCat(
+                  "no byte for ", static_cast<double>(settings_.stall_timeout_ms) / 1000, " s")),
               Again::kYes};
     }
     if (code == CURLE_OK && !begun_) status_ = Begin();
@@ -177,7 +177,7 @@ class Request {
   }
 
   Outcome JudgeAnswer() {
-    const long code = Code();
+    const int64_t code = Code();
     const absl::Status status = Unavailable(absl::StrCat("the server answers with code ", code));
     if (code == kPartial || code == kBadRange) {
       // The server's idea of the file is not ours: the next try asks for all of it.
@@ -195,8 +195,8 @@ class Request {
     return absl::UnavailableError(absl::StrCat(url_, ": ", reason));
   }
 
-  long Code() const {
-    long code = 0;
+  int64_t Code() const {
+    int64_t code = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
     return code;
   }
@@ -275,7 +275,7 @@ absl::StatusOr<int64_t> Download(const std::string& url, int64_t expected_bytes,
   for (int in_vain = 0; part.size() != expected_bytes;) {
     Request request(url, expected_bytes, settings, progress, part);
     const Outcome outcome = request.Perform();
-    received += request.received();
+    received += request.Received();
     if (outcome.status.ok()) break;
     ++in_vain;
     if (part.size() > furthest) {

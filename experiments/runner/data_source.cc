@@ -46,7 +46,7 @@ absl::StatusOr<std::string> PathOf(const specs::Data& data) {
 }
 
 // A run needs one training window and a byte to validate on.
-absl::Status CheckParts(std::shared_ptr<const ByteCorpus> corpus, int64_t window) {
+absl::Status CheckParts(const std::shared_ptr<const ByteCorpus>& corpus, int64_t window) {
   const CorpusIdentity& identity = corpus->identity();
   if (identity.parts.valid.size() == 0) {
     return absl::DataLossError(absl::StrCat(
