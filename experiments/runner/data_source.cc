@@ -49,8 +49,8 @@ absl::StatusOr<std::string> PathOf(const specs::Data& data) {
 absl::Status CheckParts(const std::shared_ptr<const ByteCorpus>& corpus, int64_t window) {
   const CorpusIdentity& identity = corpus->identity();
   if (identity.parts.valid.size() == 0) {
-    return absl::DataLossError(absl::StrCat(
-        identity.name, ": ", identity.bytes, " bytes are too few to split them 90/5/5"));
+    return absl::DataLossError(absl::StrCat(identity.name, ": ", identity.bytes,
+                                            " bytes are too few to split them 90/5/5"));
   }
   return ByteWindows(corpus, identity.parts.train).CheckLength(window);
 }
