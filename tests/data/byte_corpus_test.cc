@@ -234,8 +234,8 @@ TEST_F(ByteWindowsTest, AWindowLongerThanTheRangeIsRefused) {
   EXPECT_EQ(windows.CheckLength(101), status);
 }
 
-// The paper's training windows (C3): 2048 bytes of the first 90,000,000, every 512. Counted by hand:
-// floor((90,000,000 - 2,048) / 512) + 1 places.
+// The paper's training windows (C3): 2048 bytes of the first 90,000,000, every 512. Counted by
+// hand: floor((90,000,000 - 2,048) / 512) + 1 places.
 TEST(WindowPlacesTest, ThePaperTakesEveryByteFourTimes) {
   const WindowPlaces places{{0, 90000000}, 512};
   const int64_t count = places.Count(2048);

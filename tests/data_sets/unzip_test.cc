@@ -35,7 +35,7 @@ struct Unzipped {
 };
 
 std::string Write(const std::string& zip) {
-  const std::string path = ::testing::TempDir() + "/unzip_test.zip";
+  std::string path = ::testing::TempDir() + "/unzip_test.zip";
   EXPECT_TRUE(WriteFileAtomically(path, zip).ok());
   return path;
 }
