@@ -1,23 +1,33 @@
 // From facts to the document: which tables, figures and sentences a report has, and in which order.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
 #include "reports/analysis.h"
+#include "reports/claims.h"
 #include "reports/document.h"
 
 namespace hourglass::reports {
 
-// Draws the figures, so it needs gnuplot where there are curves or differences.
-absl::StatusOr<Document> Compose(const Analysis& analysis);
+// `command`: what makes this report again. Draws the figures, so it needs gnuplot where there are
+// numbers to draw.
+absl::StatusOr<Document> Compose(const Analysis& analysis, const std::string& command);
 
 // The parts, in the order of the page. A section without blocks is left out.
-Section VerdictSection(const Analysis& analysis);
+void ComposeHead(const Analysis& analysis, const PaperView& view, const Claims& claims,
+                 const std::string& command, Document& document);
+Section ClaimsSection(const Analysis& analysis, const Claims& claims);
 Section ResultsSection(const Analysis& analysis);
-absl::Status AddCurveFigures(const Analysis& analysis, Section& section);
-absl::Status AddDifferenceFigure(const Analysis& analysis, Section& section);
+absl::StatusOr<Section> QualitySection(const Analysis& analysis);
+absl::StatusOr<Section> ParetoSection(const Analysis& analysis, const PaperView& view);
+absl::StatusOr<Section> SpeedSection(const Analysis& analysis);
+absl::StatusOr<Section> DifferencesSection(const Analysis& analysis);
+Section DeviationsSection(const Analysis& analysis, const PaperView& view);
 Section SettingsSection(const Analysis& analysis);
 Section RunsSection(const Analysis& analysis);
 Section ProvenanceSection(const Analysis& analysis);
+Section MethodsSection(const Analysis& analysis);
 Section GlossarySection(const Analysis& analysis);
 
 }  // namespace hourglass::reports

@@ -5,50 +5,22 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "nlohmann/json.hpp"
 #include "reports/compose.h"
+#include "reports/compose_parts.h"
 #include "reports/format.h"
-#include "reports/verdict.h"
+#include "reports/names.h"
+#include "reports/settings.h"
 #include "results_db/metrics.h"
 
 namespace hourglass::reports {
 namespace {
 
-using Json = nlohmann::json;
-
-// "training.learning_rate" -> "0.003".
-void Flatten(const Json& json, const std::string& path, std::map<std::string, std::string>& out) {
-  if (json.is_object()) {
-    for (const auto& [key, value] : json.items()) {
-      Flatten(value, path.empty() ? key : path + "." + key, out);
-    }
-  } else {
-    out[path] = json.is_string() ? json.get<std::string>()
-                                 : json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  }
-}
-
-std::vector<std::map<std::string, std::string>> SettingsOf(const Analysis& analysis) {
-  std::vector<std::map<std::string, std::string>> all;
-  for (const Group& group : analysis.groups) {
-    std::map<std::string, std::string>& settings = all.emplace_back();
-    const Json json = Json::parse(group.any().config.canonical_json, nullptr, false);
-    if (!json.is_discarded()) Flatten(json, "", settings);
-    settings["budget"] = Grouped(group.any().cell.budget) + " " +
-                         std::string(results::ToString(group.any().cell.budget_kind));
-    settings["backend"] = group.any().cell.backend;
-    settings["threads"] = std::to_string(group.any().run.threads);
-  }
-  return all;
-}
-
-std::string Lookup(const std::map<std::string, std::string>& settings, const std::string& key) {
+std::string Lookup(const Settings& settings, const std::string& key) {
   const auto found = settings.find(key);
   return found == settings.end() ? std::string(kMissing) : found->second;
 }
 
-Table SharedSettings(const std::set<std::string>& keys,
-                     const std::map<std::string, std::string>& settings) {
+Table SharedSettings(const std::set<std::string>& keys, const Settings& settings) {
   Table table;
   table.id = "shared-settings";
   table.caption = "Settings shared by all models";
@@ -58,7 +30,7 @@ Table SharedSettings(const std::set<std::string>& keys,
 }
 
 Table OwnSettings(const Analysis& analysis, const std::set<std::string>& keys,
-                  const std::vector<std::map<std::string, std::string>>& settings) {
+                  const std::vector<Settings>& settings) {
   Table table;
   table.id = "own-settings";
   table.caption = "Settings in which the models differ";
@@ -66,7 +38,8 @@ Table OwnSettings(const Analysis& analysis, const std::set<std::string>& keys,
   for (const std::string& key : keys) table.columns.push_back({key, "", false});
   for (size_t i = 0; i < settings.size(); ++i) {
     TableRow row;
-    row.cells.push_back(FullName(analysis.groups[i]));
+    row.cells.push_back(NameAt(analysis.groups[i], analysis));
+    row.dirty = analysis.groups[i].dirty;
     for (const std::string& key : keys) row.cells.push_back(Lookup(settings[i], key));
     table.rows.push_back(std::move(row));
   }
@@ -165,34 +138,23 @@ Table SeedTable(const Analysis& analysis) {
   Table table;
   table.id = "seed-table";
   table.caption = "Seeds and traces of the runs used";
-  table.columns = {{"Model", "", false},
-                   {"Replica", "", true},
-                   {"Seed", "", true},
-                   {"Loss trace SHA-256", "", false},
-                   {"Checkpoint SHA-256", "", false},
-                   {"Row SHA-256", "", false}};
+  table.columns = ModelColumns(analysis, {{"Replica", "", true},
+                                          {"Seed", "", true},
+                                          {"Loss trace SHA-256", "", false},
+                                          {"Checkpoint SHA-256", "", false},
+                                          {"Row SHA-256", "", false}});
   for (const Group& group : analysis.groups) {
     for (const auto& [replica, run] : group.by_replica) {
       const std::string& checkpoint = run->outcome.ckpt_sha256;
-      table.rows.push_back(
-          {{FullName(group), std::to_string(replica), std::to_string(run->cell.seed),
-            run->outcome.trace_sha256, checkpoint.empty() ? std::string(kMissing) : checkpoint,
-            run->row_sha256}});
+      TableRow row = ModelRow(
+          analysis, group,
+          {std::to_string(replica), std::to_string(run->cell.seed), run->outcome.trace_sha256,
+           checkpoint.empty() ? std::string(kMissing) : checkpoint, run->row_sha256});
+      row.dirty = run->source.dirty;
+      table.rows.push_back(std::move(row));
     }
   }
   return table;
-}
-
-// A slug or command in a shell: quoted unless it is plain.
-std::string ShellWord(const std::string& text) {
-  const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '_' || c == '-' ||
-           c == '.';
-  };
-  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 std::vector<std::string> MetricsUsed(const Analysis& analysis) {
@@ -208,7 +170,8 @@ std::vector<std::string> MetricsUsed(const Analysis& analysis) {
 Section SettingsSection(const Analysis& analysis) {
   Section section{"settings", "Settings", {}};
   if (analysis.groups.empty()) return section;
-  const auto settings = SettingsOf(analysis);
+  std::vector<Settings> settings;
+  for (const Group& group : analysis.groups) settings.push_back(SettingsOf(group));
   std::set<std::string> keys, shared, own;
   for (const auto& one : settings) {
     for (const auto& [key, value] : one) keys.insert(key);
@@ -219,50 +182,84 @@ Section SettingsSection(const Analysis& analysis) {
     });
     (same ? shared : own).insert(key);
   }
-  if (!own.empty()) section.blocks.push_back(OwnSettings(analysis, own, settings));
-  if (!shared.empty()) section.blocks.push_back(SharedSettings(shared, settings.front()));
+  if (!own.empty()) Add(section, OwnSettings(analysis, own, settings));
+  if (!shared.empty()) Add(section, SharedSettings(shared, settings.front()));
   return section;
 }
 
 Section ProvenanceSection(const Analysis& analysis) {
   Section section{"provenance", "Provenance", {}};
-  if (!analysis.experiment.row.command.empty()) {
-    section.blocks.push_back(Paragraph{"To run the experiment again:"});
-    section.blocks.push_back(Command{analysis.experiment.row.command});
-  }
-  section.blocks.push_back(Paragraph{"To make this report again from its database:"});
-  section.blocks.push_back(
-      Command{"./bazelw run //reports:hourglass_report -- --database FILE --experiment " +
-              ShellWord(analysis.experiment.row.slug) + " --output FOLDER"});
-  section.blocks.push_back(FactTable(
-      "record-table", "Record",
-      {{"Database content SHA-256", analysis.database_sha256},
-       {"Experiment", analysis.experiment.row.slug + " (" + analysis.experiment.id + ")"},
-       {"Resolved spec SHA-256", analysis.experiment.spec_sha256},
-       {"Other versions of this spec in the database",
-        analysis.other_versions.empty()
-            ? "none"
-            : std::to_string(analysis.other_versions.size()) + ", not part of this report"}}));
+  Add(section,
+      FactTable("record-table", "Record",
+                {{"Database content SHA-256", analysis.database_sha256},
+                 {"Experiment", analysis.experiment.row.slug + " (" + analysis.experiment.id + ")"},
+                 {"Resolved spec SHA-256", analysis.experiment.spec_sha256},
+                 {"Other versions of this spec in the database",
+                  analysis.other_versions.empty() ? "none"
+                                                  : std::to_string(analysis.other_versions.size()) +
+                                                        ", not part of this report"}}));
   if (!analysis.runs.empty()) {
     const auto builds =
         DistinctBy(analysis, [](const results::RunRecord& run) { return run.build_id; });
     for (size_t i = 0; i < builds.size(); ++i) {
-      section.blocks.push_back(FactTable("build-table-" + std::to_string(i + 1),
-                                         Numbered("Build", i, builds.size()),
-                                         BuildFacts(*builds[i])));
+      Add(section, FactTable("build-table-" + std::to_string(i + 1),
+                             Numbered("Build", i, builds.size()), BuildFacts(*builds[i])));
     }
     const auto hosts =
         DistinctBy(analysis, [](const results::RunRecord& run) { return run.host_id; });
     for (size_t i = 0; i < hosts.size(); ++i) {
-      section.blocks.push_back(FactTable("host-table-" + std::to_string(i + 1),
-                                         Numbered("Machine", i, hosts.size()),
-                                         HostFacts(analysis, *hosts[i])));
+      Add(section, FactTable("host-table-" + std::to_string(i + 1),
+                             Numbered("Machine", i, hosts.size()), HostFacts(analysis, *hosts[i])));
     }
-    section.blocks.push_back(DatasetTable(analysis));
+    Add(section, DatasetTable(analysis));
     Table seeds = SeedTable(analysis);
-    if (!seeds.rows.empty()) section.blocks.push_back(std::move(seeds));
+    if (!seeds.rows.empty()) Add(section, std::move(seeds));
   }
-  section.blocks.push_back(Verbatim{"Resolved spec", analysis.experiment.row.spec_text});
+  Add(section, Verbatim{"Resolved spec", analysis.experiment.row.spec_text});
+  return section;
+}
+
+Section MethodsSection(const Analysis& analysis) {
+  Section section{"methods", "Statistical methods", {}};
+  if (analysis.groups.empty()) return section;
+  const std::string margin = "±" + Fixed(kQualityMargin, 2) + " " + Bits(analysis);
+  Terms terms;
+  terms.items = {
+      {"Pairing",
+       "Runs of one seed number saw the same batches in the same order. Differences are taken "
+       "within a seed, model minus vanilla reference, and only then averaged. Runs of different "
+       "budgets, data or backends are never paired."},
+      {"Reference",
+       "Of the vanilla models at the same budget the one nearest in needed training FLOPs; "
+       "within " +
+           Fixed(kComputeTolerance * 100, 0) +
+           " % the two count as equal in compute, beyond it the mismatch stands beside the "
+           "outcome. Where vanilla models lie on both sides, bits are also interpolated between "
+           "them, seed by seed, over the logarithm of compute."},
+      {"Interval",
+       "Two-sided 95 % Student t interval, n - 1 degrees of freedom; of ratios on their "
+       "logarithms. Each stands alone, uncorrected for the number of comparisons."},
+      {"Outcome",
+       "Margin " + margin +
+           ". Better or worse: the interval excludes zero and the mean reaches the margin. The "
+           "same: the interval lies inside the margin. Else not resolved, and so when a run of "
+           "either side was lost: diverged runs count as failures, they are never dropped."},
+      {"At most the margin worse",
+       "Non-inferiority: shown when the one-sided 95 % upper bound of the mean difference lies "
+       "below the margin, refuted when the lower bound lies above it."},
+      {"Equivalent",
+       "Two one-sided tests (TOST) at 5 % each against the margin; shown when the 90 % interval "
+       "lies inside it."},
+      {"Sign-flip p",
+       "Exact, two-sided: the share of all sign patterns of the differences whose mean is as far "
+       "from zero. With n pairs it cannot fall below 2 / 2^n. It assumes no normal scatter."},
+      {"Speed",
+       "Ratio of training speeds at the same seed, on one machine class and thread count only, "
+       "margin ±" +
+           Fixed(kSpeedMargin * 100, 0) + " %. Raw step times are in the database."},
+      {"Computed with", "Boost.Math (Student t); quantiles by linear interpolation."},
+  };
+  Add(section, std::move(terms));
   return section;
 }
 
@@ -284,7 +281,13 @@ Section GlossarySection(const Analysis& analysis) {
       {"replica, seed",
        "Runs of one replica number see the same batches in the same order, so their "
        "difference is one between models and not between data."},
-      {"95 % interval", "Two-sided Student t interval of the mean paired difference."},
+      {"95 % interval",
+       "Two-sided Student t interval of a mean over seeds, or of the mean paired difference."},
+      {"budget",
+       "How long a model is trained; runs of different budgets are trained anew, each "
+       "with its own schedule, and compared only within one budget."},
+      {"margin", "The difference that would matter; smaller ones count as none."},
+      {"GFLOP/s", "10^9 floating-point operations per second."},
       {"scaled down",
        "Smaller than in the paper; supports an order, a ratio or a trend, never a "
        "value."},
@@ -297,7 +300,7 @@ Section GlossarySection(const Analysis& analysis) {
                                          std::to_string(metric->version) + ".");
     }
   }
-  section.blocks.push_back(std::move(terms));
+  Add(section, std::move(terms));
   return section;
 }
 

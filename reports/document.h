@@ -14,11 +14,14 @@ struct Column {
   std::string unit;      // empty: none
   bool numeric = false;  // right-aligned, tabular digits
   bool nowrap = false;   // short words that belong together
+  bool outcome = false;  // a symbol and a word, coloured by the symbol
 };
 
 struct TableRow {
   std::vector<std::string> cells;  // one for each column; the first is the row's header
   bool strong = false;             // a total or a mean
+  bool dirty = false;              // rests on a build with uncommitted changes: marked
+  std::string link = {};           // id of the section that the last cell leads to; may be empty
 };
 
 struct Table {
@@ -53,12 +56,7 @@ struct Verbatim {
   std::string text;
 };
 
-// A command to type.
-struct Command {
-  std::string text;
-};
-
-using Block = std::variant<Paragraph, Table, Figure, Terms, Verbatim, Command>;
+using Block = std::variant<Paragraph, Table, Figure, Terms, Verbatim>;
 
 struct Section {
   std::string id;
@@ -79,9 +77,11 @@ struct Document {
   std::string outcome;  // "better", "worse", "same", "open": a class of the style sheet
   std::string symbol;   // seen beside the word: never colour alone
   std::string word;
-  std::string verdict;             // the one sentence
-  std::vector<std::string> notes;  // sentences below the verdict
-  std::vector<std::string> marks;  // "scaled down", "uncommitted changes": repeated in every table
+  std::string verdict;                                     // the one sentence
+  std::vector<std::string> notes;                          // sentences below the verdict
+  std::vector<std::string> marks;                          // "scaled down": repeated in every table
+  std::vector<std::pair<std::string, std::string>> facts;  // what was compared, in a few lines
+  std::vector<std::pair<std::string, std::string>> commands;  // purpose, what to type
   std::vector<Highlight> highlights;
   std::vector<Section> sections;
   std::string footer;

@@ -1,6 +1,7 @@
 #include "reports/format.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -43,6 +44,32 @@ bool IsZero(std::string_view digits) {
   return digits.find_first_not_of("0.") == std::string_view::npos;
 }
 
+// Clean text with every character replaced by what `replace` makes of it.
+template <typename Replace>
+std::string Replaced(std::string_view text, const Replace& replace) {
+  std::string result;
+  for (const char c : CleanText(text)) result += replace(c);
+  return result;
+}
+
+// The character as HTML writes it in text and in attributes.
+std::string HtmlEntity(char c) {
+  switch (c) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return std::string(1, c);
+  }
+}
+
 }  // namespace
 
 std::string Fixed(double value, int decimals) {
@@ -59,6 +86,20 @@ std::string Fixed(const std::optional<double>& value, int decimals) {
 std::string Signed(double value, int decimals) {
   const std::string text = Fixed(value, decimals);
   return value > 0 && !std::isinf(value) && !IsZero(text) ? "+" + text : text;
+}
+
+int DecimalsFor(const std::optional<double>& half_width) {
+  if (!half_width || !(*half_width > 0) || !std::isfinite(*half_width)) return 3;
+  return std::clamp(1 - static_cast<int>(std::floor(std::log10(*half_width))), 2, 5);
+}
+
+std::string Probability(double p) {
+  if (std::isnan(p)) return Fixed(p, 0);
+  if (p < 0.001) return "< 0.001";
+  std::string text = Fixed(p, p < 0.1 ? 4 : 3);
+  while (text.back() == '0') text.pop_back();
+  if (text.back() == '.') text.pop_back();
+  return text;
 }
 
 std::string Grouped(int64_t value) {
@@ -103,6 +144,36 @@ std::string Minute(std::string_view time) {
   return text;
 }
 
+std::string Capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] += 'A' - 'a';
+  return text;
+}
+
+std::string Uncapitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') text[0] += 'a' - 'A';
+  return text;
+}
+
+std::string Listed(const std::vector<std::string>& items) {
+  std::string text;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += i + 1 < items.size() ? ", " : " and ";
+    text += items[i];
+  }
+  return text;
+}
+
+std::string ShellWord(std::string_view text) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '_' || c == '-' ||
+           c == '.';
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string CleanText(std::string_view text) {
   std::string clean;
   while (!text.empty()) {
@@ -122,64 +193,16 @@ std::string CleanText(std::string_view text) {
 }
 
 std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : CleanText(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
+  return Replaced(text, [](char c) { return HtmlEntity(c); });
 }
 
 std::string EscapeMarkdown(std::string_view text) {
-  std::string escaped;
-  for (const char c : CleanText(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '\n':
-      case '\t':
-        escaped += ' ';
-        break;
-      case '\\':
-      case '|':
-      case '*':
-      case '_':
-      case '`':
-      case '[':
-      case ']':
-      case '#':
-        escaped += '\\';
-        escaped += c;
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
+  return Replaced(text, [](char c) -> std::string {
+    if (c == '\n' || c == '\t') return " ";
+    if (std::string_view("\\|*_`[]#").find(c) != std::string_view::npos) return {'\\', c};
+    // Quotes mean nothing to Markdown.
+    return c == '"' || c == '\'' ? std::string(1, c) : HtmlEntity(c);
+  });
 }
 
 }  // namespace hourglass::reports

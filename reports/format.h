@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hourglass::reports {
 
@@ -15,6 +16,10 @@ std::string Fixed(double value, int decimals);
 std::string Fixed(const std::optional<double>& value, int decimals);  // empty: kMissing
 // "+0.0276", "−0.0041" (with a real minus sign), "0.0000".
 std::string Signed(double value, int decimals);
+// Decimals that show two digits of `half_width`: 2 to 5; 3 where there is none.
+int DecimalsFor(const std::optional<double>& half_width);
+// "0.25", "0.0312", "< 0.001"; never "0.000".
+std::string Probability(double p);
 // "34,419,968".
 std::string Grouped(int64_t value);
 // "12,345": rounded to an integer.
@@ -34,6 +39,16 @@ std::string Count(int64_t n, std::string_view singular, std::string_view plural)
 
 // "2021-10-26 12:00" of an ISO-8601 time.
 std::string Minute(std::string_view time);
+
+// `text` with its first letter in upper or lower case (ASCII).
+std::string Capitalised(std::string text);
+std::string Uncapitalised(std::string text);
+
+// "a, b and c".
+std::string Listed(const std::vector<std::string>& items);
+
+// A word of a shell command: quoted unless it is plain.
+std::string ShellWord(std::string_view text);
 
 std::string EscapeHtml(std::string_view text);
 // For running text and table cells: characters that Markdown or HTML would read are escaped, line

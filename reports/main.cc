@@ -6,6 +6,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "reports/format.h"
 #include "reports/report.h"
 
 namespace {
@@ -61,6 +62,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 64;
   }
+  options.command = "./bazelw run //reports:hourglass_report -- --database " +
+                    hourglass::reports::ShellWord(options.database);
+  if (!options.experiment.empty()) {
+    options.command += " --experiment " + hourglass::reports::ShellWord(options.experiment);
+  }
+  options.command += " --output FOLDER";
   options.database = FromCaller(options.database);
   options.output_directory = FromCaller(options.output_directory);
   const absl::Status status = hourglass::reports::WriteReport(options);

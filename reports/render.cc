@@ -41,8 +41,20 @@ bool IsHash(const std::string& cell) {
          });
 }
 
+// The tone of an outcome by its symbol: never the only sign, the word stands beside it.
+std::string Tone(const std::string& cell) {
+  constexpr std::pair<std::string_view, std::string_view> kTones[] = {
+      {"▲", "better"}, {"✓", "better"}, {"▼", "worse"}, {"✗", "worse"},
+      {"○", "worse"},  {"＝", "same"},  {"◐", "open"},  {"◇", "open"}};
+  for (const auto& [symbol, tone] : kTones) {
+    if (cell.starts_with(symbol)) return " " + std::string(tone);
+  }
+  return "";
+}
+
 std::string CellClass(const Column& column, const std::string& cell) {
-  if (column.numeric) return " class=\"num\"";
+  if (column.outcome) return " class=\"outcome" + Tone(cell) + "\"";
+  if (column.numeric) return cell.size() > 26 ? " class=\"num wrap\"" : " class=\"num\"";
   if (IsHash(cell)) return " class=\"hash\"";
   if (column.nowrap) return " class=\"whole\"";
   return cell.size() > 40 ? " class=\"long\"" : "";
@@ -50,6 +62,20 @@ std::string CellClass(const Column& column, const std::string& cell) {
 
 std::string HeadClass(const std::string& cell) {
   return IsHash(cell) ? " class=\"hash whole\"" : " class=\"name\"";
+}
+
+constexpr char kDirtyMark[] = "uncommitted changes";
+
+// The name a heading has as a target in a Markdown file, as the common viewers make it.
+std::string HeadingTarget(const std::string& title) {
+  std::string target;
+  for (const char c : title) {
+    if (c == ' ') target += '-';
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-') {
+      target += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return target;
 }
 
 // A fence no line of the text can close.
@@ -81,6 +107,16 @@ class Filler {
     if (!document_.marks.empty()) page.ShowSection("HAS_MARKS");
     if (!document_.notes.empty()) page.ShowSection("HAS_NOTES");
     if (!document_.highlights.empty()) page.ShowSection("HAS_HIGHLIGHTS");
+    for (const auto& [name, value] : document_.facts) {
+      TemplateDictionary& fact = *page.AddSectionDictionary("FACT");
+      Set(fact, "NAME", name);
+      Set(fact, "VALUE", value);
+    }
+    for (const auto& [purpose, text] : document_.commands) {
+      TemplateDictionary& command = *page.AddSectionDictionary("HEAD_COMMAND");
+      Set(command, "PURPOSE", purpose);
+      SetVerbatim(command, text);
+    }
     for (const Highlight& highlight : document_.highlights) {
       TemplateDictionary& entry = *page.AddSectionDictionary("HIGHLIGHT");
       Set(entry, "LABEL", highlight.label);
@@ -129,6 +165,10 @@ class Filler {
     Set(dictionary, "CAPTION", table.caption);
     dictionary.SetValue("TABLE_CLASS", table.columns.size() == 2 ? " class=\"facts\"" : "");
     Texts(dictionary, "MARK", document_.marks);
+    if (std::any_of(table.rows.begin(), table.rows.end(),
+                    [](const TableRow& row) { return row.dirty; })) {
+      Texts(dictionary, "MARK", {kDirtyMark});
+    }
     if (!table.note.empty()) Texts(dictionary, "NOTE", {table.note});
     for (const Column& column : table.columns) {
       TemplateDictionary& head = *dictionary.AddSectionDictionary("COLUMN");
@@ -143,10 +183,12 @@ class Filler {
   void AddRow(TemplateDictionary& table_dictionary, const Table& table, const TableRow& row) const {
     TemplateDictionary& dictionary = *table_dictionary.AddSectionDictionary("ROW");
     dictionary.SetValue("ROW_CLASS", row.strong ? " class=\"strong\"" : "");
+    if (row.dirty) Texts(dictionary, "ROW_MARK", {kDirtyMark});
     for (size_t i = 0; i < row.cells.size(); ++i) {
-      const std::string text = row.strong && form_ == Form::kMarkdown && !row.cells[i].empty()
-                                   ? "**" + Escape(row.cells[i]) + "**"
-                                   : Escape(row.cells[i]);
+      std::string text = row.strong && form_ == Form::kMarkdown && !row.cells[i].empty()
+                             ? "**" + Escape(row.cells[i]) + "**"
+                             : Escape(row.cells[i]);
+      if (i + 1 == row.cells.size() && !row.link.empty()) text = Linked(text, row.link);
       if (i == 0) {
         dictionary.SetValue("HEAD", text);
         dictionary.SetValue("HEAD_CLASS", HeadClass(row.cells[0]));
@@ -156,6 +198,16 @@ class Filler {
       cell.SetValue("TEXT", text);
       cell.SetValue("CLASS", CellClass(table.columns[i], row.cells[i]));
     }
+  }
+
+  // `text`, escaped already, leading to a section; plain when there is no such section.
+  std::string Linked(const std::string& text, const std::string& section_id) const {
+    for (const struct Section& section : document_.sections) {
+      if (section.id != section_id) continue;
+      return form_ == Form::kHtml ? "<a href=\"#" + section_id + "\">" + text + "</a>"
+                                  : "[" + text + "](#" + HeadingTarget(section.title) + ")";
+    }
+    return text;
   }
 
   void Add(TemplateDictionary& block, const Figure& figure) const {
@@ -187,10 +239,6 @@ class Filler {
     TemplateDictionary& dictionary = *block.AddSectionDictionary("VERBATIM");
     Set(dictionary, "SUMMARY", verbatim.summary);
     SetVerbatim(dictionary, verbatim.text);
-  }
-
-  void Add(TemplateDictionary& block, const Command& command) const {
-    SetVerbatim(*block.AddSectionDictionary("COMMAND"), command.text);
   }
 
   Form form_;

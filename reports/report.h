@@ -4,8 +4,8 @@
 //   report.html   one self-contained page: inline SVG and CSS, no script, no network
 //   report.md     its twin with the same facts, referring to the SVG files beside it
 //   *.svg         the figures
-// The output is a pure function of the database's content: no clock, no path, no locale, byte for
-// byte the same twice.
+// The output is a pure function of the database's content and of `command`: no clock, no locale,
+// byte for byte the same twice.
 #pragma once
 
 #include <string>
@@ -18,6 +18,7 @@ struct ReportOptions {
   std::string database;    // path of the results store
   std::string experiment;  // slug or id; empty: the only one, else the one with the newest run
   std::string output_directory;
+  std::string command;  // what the caller types to make the report again; empty: with FILE, FOLDER
 };
 
 // NotFound: no such file or experiment (the message lists those there are). Unavailable: gnuplot

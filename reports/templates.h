@@ -1,4 +1,4 @@
-// The files under templates/, part of the program.
+// The files under templates/ and paper/, part of the program.
 #pragma once
 
 #include <string_view>
@@ -10,5 +10,6 @@ extern const std::string_view kTableHtmlTemplate;
 extern const std::string_view kPageMarkdownTemplate;
 extern const std::string_view kTableMarkdownTemplate;
 extern const std::string_view kStyleSheet;
+extern const std::string_view kPaperData;
 
 }  // namespace hourglass::reports

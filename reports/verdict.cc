@@ -1,74 +1,69 @@
 #include "reports/verdict.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "reports/format.h"
+#include "reports/names.h"
 
 namespace hourglass::reports {
 namespace {
 
-constexpr char kPaperNote[] =
-    "The paper measured its advantage elsewhere: on the whole of enwik8 with 200,000 training "
-    "steps, d_model 512, d_ff 2048 and length 2048 (its Table 1), where 2@1 4@3 2@1 reaches 1.128 "
-    "bits per byte, the value of the vanilla 10@1, at 1.00 against 0.56 training steps per second.";
+using Comparisons = std::vector<const Comparison*>;
 
-std::string Bits(const Analysis& analysis) { return "bits per " + analysis.unit; }
+// More comparisons than this are counted in the sentence and told in the notes.
+constexpr size_t kMostTold = 3;
+
+std::string Margin() { return "margin ±" + Fixed(kQualityMargin, 2); }
 
 // Three decimals, or one more where three would show nothing.
 int Decimals(double value) { return std::abs(value) < 0.00995 ? 4 : 3; }
 
-std::string Interval(const PairedDifference& paired) {
-  const int decimals = std::max(Decimals(*paired.low), Decimals(*paired.high));
-  return Signed(*paired.low, decimals) + " to " + Signed(*paired.high, decimals);
-}
+std::string SignedShort(double value) { return Signed(value, Decimals(value)); }
 
 std::string Basis(const PairedDifference& paired) {
-  return "mean of " + std::to_string(paired.n) + " paired seeds, 95 % interval " + Interval(paired);
+  return "mean of " + std::to_string(paired.n) + " paired seeds, 95 % interval " +
+         IntervalText(paired) + ", " + Margin();
 }
 
-// "0.25", "0.0625": powers of two, as short as they are.
-std::string Probability(double p) {
-  std::string text = Fixed(p, 4);
-  while (text.back() == '0') text.pop_back();
-  return text;
+// "Hourglass 2@1 4@3 2@1, which costs 9.1 % less training compute,".
+std::string Candidate(const Comparison& comparison) {
+  const std::string cost = CostWords(comparison);
+  const std::string name = FullName(*comparison.candidate);
+  return cost.empty() ? name : name + ", which " + cost + " training compute,";
 }
 
 // What one comparison says, without the leading word.
 std::string Clause(const Comparison& comparison, const Analysis& analysis) {
-  const std::string candidate = FullName(*comparison.candidate);
+  const std::string candidate = Candidate(comparison);
   const std::string reference = FullName(*comparison.reference);
   const PairedDifference& paired = *comparison.paired;
-  const std::string size = Fixed(std::abs(paired.mean), Decimals(paired.mean));
-  const std::string signed_size = Signed(paired.mean, Decimals(paired.mean));
-  switch (comparison.outcome) {
-    case Outcome::kBetter:
-    case Outcome::kWorse:
-      return candidate + " needs " + size + " " + Bits(analysis) +
-             (paired.mean < 0 ? " less" : " more") + " than " + reference + " (" + Basis(paired) +
-             ")";
-    case Outcome::kSame:
-      return candidate + " differs from " + reference + " by " + signed_size + " " +
-             Bits(analysis) + " (" + Basis(paired) + "), within the margin of " +
-             Fixed(kQualityMargin, 2);
-    case Outcome::kNotResolved:
-      break;
-  }
   if (comparison.lost_candidate + comparison.lost_reference > 0) {
-    return Count(comparison.lost_candidate, "run", "runs") + " of " + candidate + " and " +
-           std::to_string(comparison.lost_reference) + " of " + reference +
+    std::vector<std::string> lost;
+    if (comparison.lost_candidate > 0) {
+      lost.push_back(Count(comparison.lost_candidate, "run", "runs") + " of " + candidate);
+    }
+    if (comparison.lost_reference > 0) {
+      lost.push_back(Count(comparison.lost_reference, "run", "runs") + " of " + reference);
+    }
+    return (comparison.lost_candidate > 0 ? "" : candidate + " cannot be judged: ") + Listed(lost) +
            " did not end ok, and a lost run counts";
   }
-  std::string text =
-      candidate + " differs from " + reference + " by " + signed_size + " " + Bits(analysis);
+  if (comparison.outcome == Outcome::kBetter || comparison.outcome == Outcome::kWorse) {
+    return candidate + " needs " + Fixed(std::abs(paired.mean), Decimals(paired.mean)) + " " +
+           Bits(analysis) + (paired.mean < 0 ? " less" : " more") + " than " + reference + " (" +
+           Basis(paired) + ")";
+  }
+  std::string text = candidate + " differs from " + reference + " by " + SignedShort(paired.mean) +
+                     " " + Bits(analysis);
   if (!paired.low) return text + " with one seed, which cannot be told from chance";
-  text += " (" + Basis(paired) + ")";
+  text += " (" + Basis(paired) + "), ";
+  if (comparison.outcome == Outcome::kSame) return text + "within the margin";
   const bool crosses_zero = *paired.low <= 0 && *paired.high >= 0;
-  return text + (crosses_zero ? ", an interval that includes zero"
-                              : ", an interval that reaches across the margin of " +
-                                    Fixed(kQualityMargin, 2));
+  return text + (crosses_zero ? "an interval that includes zero"
+                              : "an interval that reaches across the margin");
 }
 
 struct Face {
@@ -86,7 +81,7 @@ Face FaceOf(Outcome outcome) {
     case Outcome::kSame:
       return {"same", "＝", "The same"};
     case Outcome::kNotResolved:
-      return {"open", "◇", "Not resolved"};
+      break;
   }
   return {"open", "◇", "Not resolved"};
 }
@@ -98,27 +93,6 @@ void Wear(const Face& face, Verdict& verdict) {
   verdict.outcome = face.outcome;
   verdict.symbol = face.symbol;
   verdict.word = face.word;
-}
-
-std::string StatusCounts(const Analysis& analysis) {
-  std::map<std::string, int64_t> counts;
-  for (const auto& run : analysis.runs) ++counts[std::string(results::ToString(run.status))];
-  std::string text;
-  for (const auto& [status, count] : counts) {
-    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + status;
-  }
-  return text;
-}
-
-const Comparison* NearestInCompute(const Analysis& analysis) {
-  const Comparison* nearest = nullptr;
-  for (const Comparison& comparison : analysis.comparisons) {
-    if (nearest == nullptr ||
-        std::abs(comparison.compute_mismatch) < std::abs(nearest->compute_mismatch)) {
-      nearest = &comparison;
-    }
-  }
-  return nearest;
 }
 
 // Why nothing can be compared.
@@ -134,73 +108,171 @@ std::string NothingToCompare(const Analysis& analysis) {
     return "none of " + Count(static_cast<int64_t>(analysis.runs.size()), "run", "runs") +
            " ended ok (" + StatusCounts(analysis) + ")";
   }
-  if (!any_bits) return "no run stored its validation bits per " + analysis.unit;
+  if (!any_bits) return "no run stored its validation " + Bits(analysis);
   if (!any_vanilla) return "there is no vanilla model to compare with";
   if (!any_other) return "there are only vanilla models, nothing to compare with them";
-  const Comparison* nearest = NearestInCompute(analysis);
-  if (nearest == nullptr) return "no two models share data, backend and a budget in steps";
-  if (!nearest->equal_compute) {
-    return "no model is matched in compute; " + FullName(*nearest->candidate) +
-           " comes nearest, with " + Signed(nearest->compute_mismatch * 100, 1) +
-           " % of the training FLOPs of " + FullName(*nearest->reference) + " (limit " +
-           Fixed(kComputeTolerance * 100, 0) + " %)";
+  if (analysis.comparisons.empty()) {
+    return "no two models share data, backend and a budget in steps";
   }
   return "no seed was finished by both models of a pair";
 }
 
-std::vector<const Comparison*> Judged(const Analysis& analysis) {
-  std::vector<const Comparison*> judged;
+Comparisons Judged(const Analysis& analysis) {
+  Comparisons judged;
   for (const Comparison& comparison : analysis.comparisons) {
-    if (comparison.equal_compute && comparison.paired) judged.push_back(&comparison);
+    if (comparison.paired) judged.push_back(&comparison);
   }
   return judged;
 }
 
-std::string CountsByOutcome(const std::vector<const Comparison*>& judged) {
-  std::map<Outcome, int64_t> counts;
-  for (const Comparison* comparison : judged) ++counts[comparison->outcome];
+bool Unanimous(const Comparisons& judged) {
+  return std::all_of(judged.begin(), judged.end(),
+                     [&](const Comparison* c) { return c->outcome == judged.front()->outcome; });
+}
+
+std::string Lead(const Comparisons& judged) {
+  const bool equal = std::all_of(judged.begin(), judged.end(),
+                                 [](const Comparison* c) { return c->equal_compute; });
+  return equal ? "at equal training compute" : "against the vanilla model nearest in compute,";
+}
+
+// Every comparison of one budget, one by one.
+std::string Told(const Comparisons& judged, const Analysis& analysis, bool with_words) {
   std::string text;
-  for (const auto& [outcome, count] : counts) {
-    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + OutcomeWord(outcome);
+  for (size_t i = 0; i < judged.size(); ++i) {
+    if (i > 0) text += "; ";
+    if (with_words) text += OutcomeWord(judged[i]->outcome) + ": ";
+    text += Clause(*judged[i], analysis);
   }
   return text;
 }
 
-// Up to three comparisons are told one by one, more are counted.
-std::string Sentence(const std::vector<const Comparison*>& judged, const Analysis& analysis,
-                     bool unanimous) {
-  if (judged.size() > 3) {
-    return "Of " + std::to_string(judged.size()) +
-           " models matched with vanilla in training compute: " + CountsByOutcome(judged) + ".";
+// "all 3 are worse", "2 are worse and 1 is not resolved".
+std::string Counted(const Comparisons& judged) {
+  if (Unanimous(judged)) {
+    return (judged.size() == 2 ? "both" : "all " + std::to_string(judged.size())) + " are " +
+           OutcomeWord(judged.front()->outcome);
   }
-  std::string text =
-      unanimous ? std::string(FaceOf(judged.front()->outcome).word) + ": at equal training compute "
-                : std::string(kMixed.word) + " at equal training compute – ";
-  for (size_t i = 0; i < judged.size(); ++i) {
-    if (i > 0) text += "; ";
-    if (!unanimous) text += OutcomeWord(judged[i]->outcome) + ": ";
-    text += Clause(*judged[i], analysis);
+  std::map<Outcome, int64_t> counts;
+  for (const Comparison* comparison : judged) ++counts[comparison->outcome];
+  std::vector<std::string> parts;
+  for (const auto& [outcome, count] : counts) {
+    parts.push_back(std::to_string(count) + (count == 1 ? " is " : " are ") + OutcomeWord(outcome));
   }
-  return text + ".";
+  return Listed(parts);
+}
+
+// "mean differences +0.05 to +0.09 bits per byte, 95 % intervals within +0.03 to +0.12, 3 paired
+// seeds each, margin ±0.01".
+std::string Spread(const Comparisons& judged, const Analysis& analysis) {
+  double lowest = INFINITY, highest = -INFINITY, low = INFINITY, high = -INFINITY;
+  std::set<int64_t> seeds;
+  for (const Comparison* comparison : judged) {
+    lowest = std::min(lowest, comparison->paired->mean);
+    highest = std::max(highest, comparison->paired->mean);
+    low = std::min(low, comparison->paired->low.value_or(INFINITY));
+    high = std::max(high, comparison->paired->high.value_or(-INFINITY));
+    seeds.insert(comparison->paired->n);
+  }
+  std::string text = "mean differences " + SignedShort(lowest) + " to " + SignedShort(highest) +
+                     " " + Bits(analysis) + ", ";
+  if (low <= high) {
+    text += "95 % intervals within " + SignedShort(low) + " to " + SignedShort(high) + ", ";
+  }
+  text += *seeds.begin() == *seeds.rbegin()
+              ? Count(*seeds.begin(), "paired seed", "paired seeds") + " each, "
+              : std::to_string(*seeds.begin()) + " to " + std::to_string(*seeds.rbegin()) +
+                    " paired seeds, ";
+  return text + Margin();
+}
+
+Comparisons OfBudget(const Comparisons& judged, const Budget& budget) {
+  Comparisons some;
+  for (const Comparison* comparison : judged) {
+    if (comparison->budget() == budget) some.push_back(comparison);
+  }
+  return some;
+}
+
+std::string CountedByBudget(const Comparisons& judged, const Analysis& analysis) {
+  std::string text;
+  for (const Budget& budget : analysis.budgets) {
+    const Comparisons some = OfBudget(judged, budget);
+    if (some.empty()) continue;
+    if (!text.empty()) text += "; ";
+    if (analysis.several_budgets()) text += "after " + BudgetName(budget) + " ";
+    text += some.size() == 1
+                ? OutcomeWord(some.front()->outcome) + ": " + Told(some, analysis, false)
+                : Counted(some) + " (" + Spread(some, analysis) + ")";
+  }
+  return text;
+}
+
+std::string Sentence(const Comparisons& judged, const Analysis& analysis, const Face& face) {
+  const bool unanimous = Unanimous(judged);
+  const std::string word = face.word;
+  if (analysis.several_budgets() || judged.size() > kMostTold) {
+    std::set<size_t> models;
+    for (const Comparison* comparison : judged) models.insert(comparison->candidate->model);
+    return word + ": of " + Count(static_cast<int64_t>(models.size()), "model", "models") +
+           " compared with the vanilla model nearest in training compute, " +
+           CountedByBudget(judged, analysis) + ".";
+  }
+  return word + (unanimous ? ": " : " ") + Lead(judged) + (unanimous ? " " : " – ") +
+         Told(judged, analysis, !unanimous) + ".";
+}
+
+// --- notes ---
+
+void AddItems(const Comparisons& judged, const Analysis& analysis, Verdict& verdict) {
+  if (!analysis.several_budgets() && judged.size() <= kMostTold) return;
+  for (const Comparison* comparison : judged) {
+    std::string text = OutcomeLabel(comparison->outcome);
+    if (analysis.several_budgets()) text += " after " + BudgetName(comparison->budget());
+    verdict.notes.push_back(text + ": " + Clause(*comparison, analysis) + ".");
+  }
+}
+
+// Where no vanilla model is equal in compute, the line between two of them is.
+std::string InterpolatedNote(const Comparisons& judged, const Analysis& analysis) {
+  std::vector<std::string> parts;
+  for (const Comparison* comparison : judged) {
+    if (comparison->equal_compute || !comparison->interpolated) continue;
+    const Interpolated& between = *comparison->interpolated;
+    std::string part = NameAt(*comparison->candidate, analysis) + " is " +
+                       OutcomeWord(between.outcome) + " (" + SignedShort(between.paired.mean);
+    if (between.paired.low) part += ", 95 % interval " + IntervalText(between.paired);
+    parts.push_back(part + ", between " + between.below->name + " and " + between.above->name +
+                    ")");
+  }
+  if (parts.empty()) return "";
+  return "Interpolated to exactly equal compute on the line of the vanilla models: " +
+         Listed(parts) + ".";
 }
 
 std::string SpeedNote(const Analysis& analysis) {
-  std::string text;
+  double low = INFINITY, high = -INFINITY;
+  std::vector<std::string> ratios;
+  for (const Comparison& comparison : analysis.comparisons) {
+    if (!comparison.log_speed) continue;
+    const double ratio = std::exp(comparison.log_speed->mean);
+    low = std::min(low, ratio);
+    high = std::max(high, ratio);
+    ratios.push_back(FullName(*comparison.candidate) + " runs at " + Fixed(ratio, 2) +
+                     " times the speed of " + FullName(*comparison.reference));
+  }
+  if (ratios.size() > kMostTold || (analysis.several_budgets() && !ratios.empty())) {
+    return "Models ran at " + Fixed(low, 2) + " to " + Fixed(high, 2) +
+           " times the training speed of the vanilla model they are compared with.";
+  }
+  std::vector<std::string> speeds;
   for (const Group& group : analysis.groups) {
     if (!group.train_units_per_second) continue;
-    text += (text.empty() ? "Training ran at " : ", ") +
-            GroupedRounded(group.train_units_per_second) + " " + analysis.unit + "s/s for " +
-            FullName(group);
+    speeds.push_back(GroupedRounded(group.train_units_per_second) + " " + analysis.unit +
+                     "s/s for " + FullName(group));
   }
-  if (text.empty()) return "";
-  std::string ratios;
-  for (const Comparison& comparison : analysis.comparisons) {
-    if (!comparison.speed_ratio) continue;
-    ratios += (ratios.empty() ? "; " : ", ") + FullName(*comparison.candidate) + " runs at " +
-              Fixed(*comparison.speed_ratio, 2) + " times the speed of " +
-              FullName(*comparison.reference);
-  }
-  return text + ratios + ".";
+  if (speeds.empty() || speeds.size() > 2 * kMostTold) return "";
+  return "Training ran at " + Listed(speeds) + (ratios.empty() ? "" : "; " + Listed(ratios)) + ".";
 }
 
 std::string MachinesNote(const Analysis& analysis) {
@@ -213,43 +285,39 @@ std::string MachinesNote(const Analysis& analysis) {
   return "";
 }
 
+std::string UnfinishedNote(const Analysis& analysis) {
+  int64_t running = 0;
+  for (const auto& run : analysis.runs) running += run.status == results::RunStatus::kRunning;
+  if (running == 0) return "";
+  return Count(running, "run is", "runs are") +
+         " unfinished: these numbers are of the moment and will change.";
+}
+
 // What so few seeds can and cannot show.
-std::string PowerNote(const std::vector<const Comparison*>& judged, const Analysis& analysis) {
-  const PairedDifference* widest = nullptr;
+std::string PowerNote(const Comparisons& judged, const Analysis& analysis) {
+  const PairedDifference* fewest = nullptr;
+  double widest = 0;
   for (const Comparison* comparison : judged) {
-    if (comparison->paired->low && (widest == nullptr || comparison->paired->n < widest->n)) {
-      widest = &*comparison->paired;
-    }
+    if (!comparison->paired->low) continue;
+    const PairedDifference& paired = *comparison->paired;
+    if (fewest == nullptr || paired.n < fewest->n) fewest = &paired;
+    widest = std::max(widest, (*paired.high - *paired.low) / 2);
   }
-  if (widest == nullptr) return "";
-  const double half_width = (*widest->high - *widest->low) / 2;
-  std::string text = "With " + std::to_string(widest->n) +
+  if (fewest == nullptr) return "";
+  std::string text = "With " + std::to_string(fewest->n) +
                      " seeds the interval is a Student t interval on " +
-                     Count(widest->n - 1, "degree", "degrees") +
-                     " of freedom (t = " + Fixed(*widest->t_quantile, 3) + "), here ±" +
-                     Fixed(half_width, Decimals(half_width)) + " " + Bits(analysis) +
-                     ": a smaller difference would not be seen.";
-  if (widest->smallest_sign_flip_p > 0.05) {
+                     Count(fewest->n - 1, "degree", "degrees") +
+                     " of freedom (t = " + Fixed(*fewest->t_quantile, 3) + "), here " +
+                     (judged.size() > 1 ? "at most ±" : "±") + Fixed(widest, Decimals(widest)) +
+                     " " + Bits(analysis) + ": a smaller difference would not be seen.";
+  if (fewest->smallest_sign_flip_p > 0.05) {
     text += " It assumes that differences scatter normally; an exact sign test on " +
-            std::to_string(widest->n) +
-            " pairs cannot go below p = " + Probability(widest->smallest_sign_flip_p) +
+            std::to_string(fewest->n) +
+            " pairs cannot go below p = " + Probability(fewest->smallest_sign_flip_p) +
             ", so more seeds are needed for proof.";
   }
   if (judged.size() > 1) text += " Each interval stands alone, uncorrected for their number.";
   return text;
-}
-
-std::string UnmatchedNote(const Analysis& analysis) {
-  std::string text;
-  for (const Comparison& comparison : analysis.comparisons) {
-    if (comparison.equal_compute) continue;
-    text += (text.empty() ? "Left out of the verdict, because compute differs by more than " +
-                                Fixed(kComputeTolerance * 100, 0) + " %: "
-                          : ", ") +
-            FullName(*comparison.candidate) + " (" + Signed(comparison.compute_mismatch * 100, 1) +
-            " %)";
-  }
-  return text.empty() ? "" : text + ".";
 }
 
 std::string ScopeNote(const Analysis& analysis) {
@@ -269,45 +337,48 @@ void AddNote(std::string note, Verdict& verdict) {
 
 }  // namespace
 
-std::string OutcomeWord(Outcome outcome) {
-  std::string word = FaceOf(outcome).word;
-  word[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(word[0])));
-  return word;
-}
+std::string OutcomeWord(Outcome outcome) { return Uncapitalised(FaceOf(outcome).word); }
 
 std::string OutcomeLabel(Outcome outcome) {
   return std::string(FaceOf(outcome).symbol) + " " + OutcomeWord(outcome);
 }
 
-std::string FullName(const Group& group) {
-  std::string family = CleanText(group.any().config.family);
-  if (!group.is_vanilla() && !family.empty()) {
-    family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
+std::string IntervalText(const MeanInterval& mean) {
+  if (!mean.low) return "none from one seed";
+  const int decimals = std::max(Decimals(*mean.low), Decimals(*mean.high));
+  return Signed(*mean.low, decimals) + " to " + Signed(*mean.high, decimals);
+}
+
+std::string StatusCounts(const Analysis& analysis) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& run : analysis.runs) ++counts[std::string(results::ToString(run.status))];
+  std::string text;
+  for (const auto& [status, count] : counts) {
+    text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + status;
   }
-  return family + " " + group.name;
+  return text;
 }
 
 Verdict MakeVerdict(const Analysis& analysis) {
   Verdict verdict;
-  const std::vector<const Comparison*> judged = Judged(analysis);
+  const Comparisons judged = Judged(analysis);
   if (judged.empty()) {
     Wear(kNoVerdict, verdict);
     verdict.sentence = "No verdict: " + NothingToCompare(analysis) + ".";
   } else {
-    const bool unanimous = std::all_of(judged.begin(), judged.end(), [&](const Comparison* c) {
-      return c->outcome == judged.front()->outcome;
-    });
-    Wear(unanimous ? FaceOf(judged.front()->outcome) : kMixed, verdict);
-    verdict.sentence = Sentence(judged, analysis, unanimous);
+    const Face face = Unanimous(judged) ? FaceOf(judged.front()->outcome) : kMixed;
+    Wear(face, verdict);
+    verdict.sentence = Sentence(judged, analysis, face);
+    AddItems(judged, analysis, verdict);
   }
-  const bool vanilla_leads = std::any_of(judged.begin(), judged.end(), [](const Comparison* c) {
+  verdict.vanilla_leads = std::any_of(judged.begin(), judged.end(), [](const Comparison* c) {
     return c->paired->mean > 0 && c->outcome != Outcome::kSame;
   });
-  if (vanilla_leads && verdict.outcome != "better") AddNote(kPaperNote, verdict);
+  AddNote(InterpolatedNote(judged, analysis), verdict);
+  AddNote(UnfinishedNote(analysis), verdict);
   AddNote(SpeedNote(analysis), verdict);
   AddNote(MachinesNote(analysis), verdict);
   AddNote(PowerNote(judged, analysis), verdict);
-  AddNote(UnmatchedNote(analysis), verdict);
   AddNote(ScopeNote(analysis), verdict);
   return verdict;
 }

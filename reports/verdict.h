@@ -13,7 +13,10 @@ struct Verdict {
   std::string symbol;    // "▲", ...
   std::string word;      // "Better", "Worse", "The same", "Not resolved", "Mixed", "No verdict"
   std::string sentence;  // the first sentence of the report
-  std::vector<std::string> notes;  // what it rests on, how fast the models ran, what it cannot show
+  // One for each comparison where the sentence only counts them, then what the verdict rests on,
+  // how fast the models ran, what it cannot show.
+  std::vector<std::string> notes;
+  bool vanilla_leads = false;  // in at least one comparison, and not the same
 };
 
 Verdict MakeVerdict(const Analysis& analysis);
@@ -22,7 +25,10 @@ Verdict MakeVerdict(const Analysis& analysis);
 std::string OutcomeWord(Outcome outcome);
 std::string OutcomeLabel(Outcome outcome);
 
-// "Hourglass 2@1 8@3 2@1", "vanilla 4@1".
-std::string FullName(const Group& group);
+// "+0.035 to +0.045".
+std::string IntervalText(const MeanInterval& mean);
+
+// "28 ok, 1 diverged".
+std::string StatusCounts(const Analysis& analysis);
 
 }  // namespace hourglass::reports

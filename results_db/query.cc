@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -405,6 +406,54 @@ absl::StatusOr<std::vector<CurvePoint>> ResultsReader::Curve(std::string_view ru
                        OptionalInt(row, "wall_ns")});
     }
     return curve;
+  });
+}
+
+absl::StatusOr<std::vector<CurvePoint>> ResultsReader::WholeCurve(std::string_view run_id,
+                                                                  std::string_view metric) {
+  HG_ASSIGN_OR_RETURN(std::vector<CurvePoint> curve, Curve(run_id, metric));
+  std::set<std::string> seen = {std::string(run_id)};
+  HG_ASSIGN_OR_RETURN(RunRecord run, FindRun(run_id));
+  while (run.run.reason == RunReason::kResume && run.run.parent_run) {
+    // A file written by others could go round in circles.
+    if (!seen.insert(*run.run.parent_run).second) break;
+    HG_ASSIGN_OR_RETURN(run, FindRun(*run.run.parent_run));
+    HG_ASSIGN_OR_RETURN(std::vector<CurvePoint> earlier, Curve(run.id, metric));
+    if (!curve.empty()) {
+      const int64_t first = curve.front().step;
+      std::erase_if(earlier, [&](const CurvePoint& point) { return point.step >= first; });
+    }
+    curve.insert(curve.begin(), earlier.begin(), earlier.end());
+  }
+  return curve;
+}
+
+absl::StatusOr<std::vector<ClaimRecord>> ResultsReader::Claims() {
+  using Result = absl::StatusOr<std::vector<ClaimRecord>>;
+  return impl_->Guard("reading claims", [&]() -> Result {
+    SQLite::Statement row(*impl_->db, "SELECT * FROM v_claim ORDER BY id");
+    std::vector<ClaimRecord> claims;
+    while (row.executeStep()) {
+      ClaimRecord claim;
+      claim.id = Text(row, "id");
+      claim.paper = Text(row, "paper");
+      claim.locator = Text(row, "locator");
+      claim.statement = Text(row, "statement");
+      claim.kind = Text(row, "kind");
+      claim.scope = Text(row, "scope");
+      claim.margin = OptionalReal(row, "margin").value_or(0);
+      claim.margin_reason = Text(row, "margin_reason");
+      claim.outcome = Text(row, "outcome");
+      claim.estimate = OptionalReal(row, "estimate");
+      claim.ci_lo = OptionalReal(row, "ci_lo");
+      claim.ci_hi = OptionalReal(row, "ci_hi");
+      claim.n_a = OptionalInt(row, "n_a");
+      claim.n_b = OptionalInt(row, "n_b");
+      claim.method = Text(row, "method");
+      claim.made_at = Text(row, "made_at");
+      claims.push_back(std::move(claim));
+    }
+    return claims;
   });
 }
 

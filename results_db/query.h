@@ -65,6 +65,17 @@ struct RunRecord {
   std::optional<double> Value(std::string_view metric, std::string_view agg) const;
 };
 
+// A statement of a publication with its newest verdict.
+struct ClaimRecord {
+  std::string id, paper, locator, statement, kind, scope;
+  double margin = 0;
+  std::string margin_reason;
+  std::string outcome;  // "not run" where there is no verdict
+  std::optional<double> estimate, ci_lo, ci_hi;
+  std::optional<int64_t> n_a, n_b;
+  std::string method, made_at;
+};
+
 struct CurvePoint {
   int64_t step = 0;
   double value = 0;  // from the stored bits, so NaN comes back as NaN
@@ -99,6 +110,13 @@ class ResultsReader {
 
   // In step order; empty when the run has no such samples.
   absl::StatusOr<std::vector<CurvePoint>> Curve(std::string_view run_id, std::string_view metric);
+
+  // The same, with the points of the runs it resumes that lie before its own first one.
+  absl::StatusOr<std::vector<CurvePoint>> WholeCurve(std::string_view run_id,
+                                                     std::string_view metric);
+
+  // By id.
+  absl::StatusOr<std::vector<ClaimRecord>> Claims();
 
   // In (dataset, protocol, step, block) order.
   absl::StatusOr<std::vector<EvalBlock>> EvalBlocks(std::string_view run_id);

@@ -5,6 +5,7 @@
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "reports/analysis.h"
+#include "reports/format.h"
 #include "reports/report.h"
 #include "reports/verdict.h"
 #include "results_db/query.h"
@@ -35,6 +36,12 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   options.output_directory = flags.output.empty()
                                  ? absl::StrCat(FolderOf(options.database), "/report-", slug)
                                  : CallerPath(flags.output);
+  // As typed, but for the folder: where a report is put does not change it.
+  options.command = absl::StrCat("./bazelw run //experiments:hourglass -- report ",
+                                 reports::ShellWord(analysis->experiment.row.slug));
+  if (!flags.database.empty()) {
+    absl::StrAppend(&options.command, " --db ", reports::ShellWord(flags.database));
+  }
   HG_RETURN_IF_ERROR(reports::WriteReport(options));
   const reports::Verdict verdict = reports::MakeVerdict(*analysis);
   const std::string html = options.output_directory + "/report.html";

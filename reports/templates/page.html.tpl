@@ -42,6 +42,14 @@
 {{/NOTE}}
 </ul>
 {{/HAS_NOTES}}
+<dl class="record">
+{{#FACT}}
+<dt>{{NAME}}</dt><dd>{{VALUE}}</dd>
+{{/FACT}}
+{{#HEAD_COMMAND}}
+<dt>{{PURPOSE}}</dt><dd><code>{{TEXT}}</code></dd>
+{{/HEAD_COMMAND}}
+</dl>
 </section>
 <nav aria-label="Contents">
 <ol>
@@ -60,7 +68,7 @@
 {{>TABLE}}
 {{#FIGURE}}
 <figure id="{{ID}}">
-<div class="plot" role="region" aria-labelledby="{{ID}}-title" tabindex="0">
+<div class="plot" role="group" aria-labelledby="{{ID}}-title" tabindex="0">
 {{SVG}}
 </div>
 <figcaption>{{CAPTION}}</figcaption>
@@ -86,9 +94,6 @@
 <pre tabindex="0">{{TEXT}}</pre>
 </details>
 {{/VERBATIM}}
-{{#COMMAND}}
-<pre class="command" tabindex="0"><code>{{TEXT}}</code></pre>
-{{/COMMAND}}
 {{/BLOCK}}
 </section>
 {{/SECTION}}

@@ -11,6 +11,18 @@
 {{#NOTE}}
 - {{TEXT}}
 {{/NOTE}}
+{{BLANK}}
+{{#FACT}}
+- {{NAME}}: {{VALUE}}
+{{/FACT}}
+{{#HEAD_COMMAND}}
+{{BLANK}}
+{{PURPOSE}}:
+{{BLANK}}
+{{FENCE}}
+{{TEXT}}
+{{FENCE}}
+{{/HEAD_COMMAND}}
 {{#SECTION}}
 {{BLANK}}
 ## {{TITLE}}
@@ -49,12 +61,6 @@
 {{BLANK}}
 </details>
 {{/VERBATIM}}
-{{#COMMAND}}
-{{BLANK}}
-{{FENCE}}
-{{TEXT}}
-{{FENCE}}
-{{/COMMAND}}
 {{/BLOCK}}
 {{/SECTION}}
 {{BLANK}}

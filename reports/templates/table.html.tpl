@@ -1,4 +1,4 @@
-<div class="scroll" role="region" aria-labelledby="{{ID}}-caption" tabindex="0">
+<div class="scroll" role="group" aria-labelledby="{{ID}}-caption" tabindex="0">
 <table id="{{ID}}"{{TABLE_CLASS}}>
 <caption id="{{ID}}-caption"><span class="caption">{{CAPTION}}{{#MARK}} <span class="mark">{{TEXT}}</span>{{/MARK}}</span></caption>
 <thead>
@@ -6,7 +6,7 @@
 </thead>
 <tbody>
 {{#ROW}}
-<tr{{ROW_CLASS}}><th scope="row"{{HEAD_CLASS}}>{{HEAD}}</th>{{#CELL}}<td{{CLASS}}>{{TEXT}}</td>{{/CELL}}</tr>
+<tr{{ROW_CLASS}}><th scope="row"{{HEAD_CLASS}}>{{HEAD}}{{#ROW_MARK}} <span class="mark">{{TEXT}}</span>{{/ROW_MARK}}</th>{{#CELL}}<td{{CLASS}}>{{TEXT}}</td>{{/CELL}}</tr>
 {{/ROW}}
 </tbody>
 </table>

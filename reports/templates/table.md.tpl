@@ -4,7 +4,7 @@
 |{{#COLUMN}} {{TITLE}}{{#UNIT}} ({{TEXT}}){{/UNIT}} |{{/COLUMN}}
 |{{#COLUMN}}{{RULE}}|{{/COLUMN}}
 {{#ROW}}
-| {{HEAD}} |{{#CELL}} {{TEXT}} |{{/CELL}}
+| {{HEAD}}{{#ROW_MARK}} (**{{TEXT}}**){{/ROW_MARK}} |{{#CELL}} {{TEXT}} |{{/CELL}}
 {{/ROW}}
 {{#NOTE}}
 {{BLANK}}

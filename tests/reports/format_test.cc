@@ -53,5 +53,35 @@ TEST(Format, HostileTextIsHarmless) {
   EXPECT_EQ(CleanText("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd") << "an overlong slash";
 }
 
+TEST(Probability, IsNeverZero) {
+  EXPECT_EQ(Probability(0.25), "0.25");
+  EXPECT_EQ(Probability(0.0625), "0.0625");
+  EXPECT_EQ(Probability(1), "1");
+  EXPECT_EQ(Probability(0.44230803), "0.442");
+  EXPECT_EQ(Probability(0.0004), "< 0.001");
+  EXPECT_EQ(Probability(0), "< 0.001");
+}
+
+TEST(DecimalsFor, ShowTwoDigitsOfTheInterval) {
+  EXPECT_EQ(DecimalsFor(0.025), 3);
+  EXPECT_EQ(DecimalsFor(0.0043), 4);
+  EXPECT_EQ(DecimalsFor(1.2), 2);
+  EXPECT_EQ(DecimalsFor(1e-9), 5);
+  EXPECT_EQ(DecimalsFor(std::nullopt), 3);
+}
+
+TEST(ShellWord, QuotesWhatAShellWouldRead) {
+  EXPECT_EQ(ShellWord("enwik8/table1"), "enwik8/table1");
+  EXPECT_EQ(ShellWord("a b"), "'a b'");
+  EXPECT_EQ(ShellWord("it's"), "'it'\\''s'");
+  EXPECT_EQ(ShellWord(""), "''");
+}
+
+TEST(Listed, JoinsWithCommasAndAnd) {
+  EXPECT_EQ(Listed({}), "");
+  EXPECT_EQ(Listed({"a"}), "a");
+  EXPECT_EQ(Listed({"a", "b", "c"}), "a, b and c");
+}
+
 }  // namespace
 }  // namespace hourglass::reports

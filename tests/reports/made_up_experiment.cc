@@ -1,6 +1,7 @@
 #include "tests/reports/made_up_experiment.h"
 
 #include <cstdio>
+#include <span>
 
 #include "hourglass/base/hash.h"
 #include "hourglass/base/status.h"
@@ -25,6 +26,16 @@ Build MadeUpBuild(const std::string& source) {
   build.deps_sha256 = Sha256Hex("deps");
   build.deps = {{"oneDNN", "3.2.0"}, {"Abseil", "20220623"}, {"SQLite", "3.40.1"}};
   return build;
+}
+
+SourceRev MadeUpSource(bool dirty) {
+  SourceRev source;
+  source.commit_sha = Sha256Hex("commit").substr(0, 40);
+  source.tree_sha = Sha256Hex("tree").substr(0, 40);
+  source.committed_at = "2021-10-26T08:00:00.000000Z";
+  source.dirty = dirty;
+  if (dirty) source.diff = "+ a change";
+  return source;
 }
 
 Host MadeUpHost() {
@@ -80,6 +91,11 @@ absl::Status WriteSamples(ResultsStore& store, const std::string& run, const Exp
     const Sample samples[] = {{kTrainLossNats, step, now * kLn2, flops, wall},
                               {kTrainBytesPerSecond, step, model.bytes_per_second, flops, wall}};
     HG_RETURN_IF_ERROR(store.Append(run, samples));
+    Timing timing;
+    timing.bench = "train_step";
+    timing.ord = step;
+    timing.ns = static_cast<int64_t>(step_ns) + 1000 * (step * 11 % 7);
+    HG_RETURN_IF_ERROR(store.AppendTimings(run, std::span(&timing, 1)));
     if (plan.validate_often ? step % (plan.steps / 6) == 0 : step == plan.steps) {
       const double valid = step == plan.steps ? bits : now + 0.05;
       const Sample sample[] = {{kValidBitsPerByte, step, valid, flops, wall}};
@@ -98,8 +114,9 @@ Outcome MadeUpOutcome(const ExperimentPlan& plan, const ModelPlan& model, RunSta
     return outcome;
   }
   outcome.primitives_json = R"({"matmul":12})";
-  outcome.peak_bytes_planned = 40 << 20;
-  outcome.peak_bytes_held = 43 << 20;
+  outcome.peak_bytes_planned = 8 * model.n_params + (12 << 20);
+  outcome.peak_bytes_held = *outcome.peak_bytes_planned + (3 << 20);
+  outcome.load_json = plan.load;
   outcome.flops_step_executed = 3 * model.flops_fwd * kBatch * kLength / 8 * 9;
   outcome.flops_executed = *outcome.flops_step_executed * plan.steps;
   return outcome;
@@ -111,7 +128,7 @@ absl::Status WriteExperiment(const std::string& path, const ExperimentPlan& plan
                              int64_t first_run) {
   StoreOptions options;
   options.commit_interval = std::chrono::hours(1);
-  int64_t minute = 0;
+  int64_t minute = first_run - 1;
   options.now = [&minute] {
     char text[40];
     std::snprintf(text, sizeof(text), "2021-10-26T%02d:%02d:00.000000Z",
@@ -125,15 +142,12 @@ absl::Status WriteExperiment(const std::string& path, const ExperimentPlan& plan
     return std::string(text);
   };
   HG_ASSIGN_OR_RETURN(const auto store, ResultsStore::Open(path, options));
-  SourceRev source;
-  source.commit_sha = Sha256Hex("commit").substr(0, 40);
-  source.tree_sha = Sha256Hex("tree").substr(0, 40);
-  source.committed_at = "2021-10-26T08:00:00.000000Z";
-  source.dirty = plan.dirty;
-  if (plan.dirty) source.diff = "+ a change";
-  HG_ASSIGN_OR_RETURN(const std::string source_id, store->Upsert(source));
   Run run;
-  HG_ASSIGN_OR_RETURN(run.build, store->Upsert(MadeUpBuild(source_id)));
+  std::string builds[2];
+  for (const bool dirty : {false, true}) {
+    HG_ASSIGN_OR_RETURN(const std::string source, store->Upsert(MadeUpSource(dirty)));
+    HG_ASSIGN_OR_RETURN(builds[dirty], store->Upsert(MadeUpBuild(source)));
+  }
   HG_ASSIGN_OR_RETURN(run.host, store->Upsert(MadeUpHost()));
   run.argv = {"quickstart"};
   run.threads = 2;
@@ -141,7 +155,10 @@ absl::Status WriteExperiment(const std::string& path, const ExperimentPlan& plan
   Cell cell;
   Experiment experiment;
   experiment.slug = plan.slug;
-  experiment.spec_text = "name: \"" + plan.slug + "\"\nsteps: " + std::to_string(plan.steps) + "\n";
+  experiment.spec_text =
+      plan.spec_text.empty()
+          ? "name: \"" + plan.slug + "\"\nsteps: " + std::to_string(plan.steps) + "\n"
+          : plan.spec_text;
   experiment.paper_ref = "Table 1";
   experiment.command = plan.command;
   HG_ASSIGN_OR_RETURN(cell.experiment, store->Upsert(experiment));
@@ -156,6 +173,7 @@ absl::Status WriteExperiment(const std::string& path, const ExperimentPlan& plan
       cell.replica = static_cast<int64_t>(replica);
       cell.seed = 1000 + replica;
       HG_ASSIGN_OR_RETURN(run.cell, store->Upsert(cell));
+      run.build = builds[plan.dirty || model.dirty.contains(cell.replica)];
       ++minute;
       HG_ASSIGN_OR_RETURN(const std::string id, store->BeginRun(run));
       const auto lost = model.lost.find(cell.replica);

@@ -18,6 +18,7 @@ TEST(ComparePaired, ThreeDifferences) {
   EXPECT_NEAR(*result.low, -0.0048414, 5e-8);
   EXPECT_NEAR(*result.high, 0.0448414, 5e-8);
   EXPECT_EQ(result.smallest_sign_flip_p, 0.25);
+  EXPECT_EQ(*result.sign_flip_p, 0.25);
 }
 
 TEST(ComparePaired, FiveDifferences) {
@@ -69,6 +70,56 @@ TEST(Judge, NeedsIntervalAndSize) {
   // Surely above zero, but perhaps larger than the margin.
   EXPECT_EQ(Judge(WithInterval(0.008, 0.001, 0.015)), Outcome::kNotResolved);
   EXPECT_EQ(Judge(WithInterval(0.0, -0.009, 0.011)), Outcome::kNotResolved);
+}
+
+// Numbers of SciPy 1.17: stats.ttest_1samp(d, ±0.01, alternative=...).pvalue, its
+// confidence_interval(0.90), and stats.permutation_test((d,), mean, permutation_type='samples',
+// n_resamples=inf).pvalue.
+TEST(ComparePaired, AgreesWithSciPyWhereNothingIsDecided) {
+  const double d[] = {0.012, -0.003, 0.021, 0.007, 0.010};
+  const PairedDifference result = ComparePaired(d);
+  EXPECT_NEAR(*result.low, -0.0013746104420522941, 1e-12);
+  EXPECT_NEAR(*result.high, 0.0201746104420523, 1e-12);
+  EXPECT_NEAR(*result.one_sided_low, 0.0011268961659609712, 1e-12);
+  EXPECT_NEAR(*result.one_sided_high, 0.017673103834039028, 1e-12);
+  EXPECT_NEAR(*NonInferiorityP(result, 0.01), 0.442308031193971, 1e-9);
+  EXPECT_NEAR(*EquivalenceP(result, 0.01), 0.442308031193971, 1e-9);
+  EXPECT_NEAR(*result.sign_flip_p, 0.125, 1e-15);
+  EXPECT_EQ(JudgeNonInferiority(result, 0.01), NonInferiority::kOpen);
+}
+
+TEST(ComparePaired, AgreesWithSciPyWhereEquivalenceIsShown) {
+  const double d[] = {0.004, 0.001, -0.002, 0.003};
+  const PairedDifference result = ComparePaired(d);
+  EXPECT_NEAR(*result.one_sided_low, -0.0016132071965191978, 1e-12);
+  EXPECT_NEAR(*result.one_sided_high, 0.004613207196519196, 1e-12);
+  EXPECT_NEAR(*NonInferiorityP(result, 0.01), 0.003820419471073747, 1e-9);
+  EXPECT_NEAR(*EquivalenceP(result, 0.01), 0.003820419471073747, 1e-9);
+  EXPECT_NEAR(*result.sign_flip_p, 0.375, 1e-15);
+  EXPECT_EQ(JudgeNonInferiority(result, 0.01), NonInferiority::kShown);
+}
+
+TEST(ComparePaired, AgreesWithSciPyWhereNonInferiorityIsRefuted) {
+  const double d[] = {0.038, 0.040, 0.042};
+  const PairedDifference result = ComparePaired(d);
+  EXPECT_NEAR(*result.low, 0.035031724576499335, 1e-12);
+  EXPECT_NEAR(*NonInferiorityP(result, 0.01), 0.9992609012958825, 1e-9);
+  EXPECT_NEAR(*EquivalenceP(result, 0.01), 0.9992609012958825, 1e-9);
+  EXPECT_EQ(JudgeNonInferiority(result, 0.01), NonInferiority::kRefuted);
+}
+
+TEST(ComparePaired, WithoutScatterTheTestsAreCertain) {
+  const double d[] = {0.005, 0.005};
+  const PairedDifference result = ComparePaired(d);
+  EXPECT_EQ(*EquivalenceP(result, 0.01), 0.0);
+  EXPECT_EQ(*NonInferiorityP(result, 0.001), 1.0);
+}
+
+// numpy.quantile of the same values.
+TEST(Quantile, InterpolatesLinearly) {
+  EXPECT_DOUBLE_EQ(Quantile({4, 1, 3, 2}, 0.1), 1.3);
+  EXPECT_DOUBLE_EQ(Quantile({4, 1, 3, 2}, 0.9), 3.7);
+  EXPECT_EQ(Quantile({7}, 0.9), 7);
 }
 
 TEST(Median, OddAndEven) {
