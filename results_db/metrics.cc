@@ -20,6 +20,9 @@ constexpr std::array kMetrics = {
                      "non-overlapping windows, no context carried from window to window."},
     MetricDefinition{kValidBitsPerByte, "bit/byte", "lower", "quality", 1,
                      "valid_loss_nats / ln 2."},
+    MetricDefinition{kTestLossNats, "nat/byte", "lower", "quality", 1,
+                     "Mean negative log-likelihood of the test bytes, dropout off, by the protocol "
+                     "named in the configuration."},
     MetricDefinition{kTestBitsPerByte, "bit/byte", "lower", "quality", 1,
                      "Mean negative log2-likelihood of the test bytes by the protocol named in the "
                      "configuration."},

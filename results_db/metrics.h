@@ -13,6 +13,7 @@ inline constexpr std::string_view kGradientNorm = "gradient_norm";
 inline constexpr std::string_view kLearningRate = "learning_rate";
 inline constexpr std::string_view kValidLossNats = "valid_loss_nats";
 inline constexpr std::string_view kValidBitsPerByte = "valid_bits_per_byte";
+inline constexpr std::string_view kTestLossNats = "test_loss_nats";
 inline constexpr std::string_view kTestBitsPerByte = "test_bits_per_byte";
 inline constexpr std::string_view kTrainBytesPerSecond = "train_bytes_per_s";
 inline constexpr std::string_view kForwardBytesPerSecond = "forward_bytes_per_s";

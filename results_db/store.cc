@@ -1,9 +1,12 @@
 #include "results_db/store.h"
 
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -72,11 +75,25 @@ std::vector<Aggregate> Aggregates(const std::vector<double>& values, bool higher
 struct ResultsStore::Impl {
   std::string path;
   StoreOptions options;
+  int64_t wait_start_ns = 0;
   std::unique_ptr<SQLite::Database> db;
   std::map<std::string, int64_t, std::less<>> metric_ids;  // newest definition of each
   std::map<PointKey, PendingSample> pending;
   std::vector<std::pair<std::string, Timing>> pending_timings;  // with their run
   int64_t last_commit_ns = 0;
+
+  // In the place of SQLite's own time-out, which waits in silence.
+  static int OnBusy(void* context, int tries) {
+    Impl& self = *static_cast<Impl*>(context);
+    if (tries == 0) {
+      self.wait_start_ns = MonotonicNanos();
+      self.options.on_wait();
+    }
+    const auto waited = std::chrono::nanoseconds(MonotonicNanos() - self.wait_start_ns);
+    if (waited >= self.options.busy_timeout) return 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return 1;
+  }
 
   std::string Now() const { return options.now ? options.now() : UtcNowIso8601(); }
 
@@ -380,6 +397,7 @@ absl::StatusOr<std::unique_ptr<ResultsStore>> ResultsStore::Open(const std::stri
   impl->path = path;
   impl->options = options;
   HG_ASSIGN_OR_RETURN(impl->db, OpenForWriting(path, options.busy_timeout, impl->Now()));
+  if (options.on_wait) sqlite3_busy_handler(impl->db->getHandle(), &Impl::OnBusy, impl.get());
   HG_RETURN_IF_ERROR(impl->LoadMetricIds());
   impl->last_commit_ns = MonotonicNanos();
   return std::unique_ptr<ResultsStore>(new ResultsStore(std::move(impl)));

@@ -51,6 +51,8 @@ inline constexpr int kSchemaVersion = 2;
 
 struct StoreOptions {
   std::chrono::milliseconds busy_timeout{30000};
+  // Told when another process holds the file, at once and before every wait for it.
+  std::function<void()> on_wait;
   std::chrono::milliseconds commit_interval{1000};  // 0: every Append commits
   // Replaced by tests that need the same file twice; empty means the real clock and fresh ULIDs.
   std::function<std::string()> now;  // ISO-8601 UTC, microseconds

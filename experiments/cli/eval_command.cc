@@ -1,14 +1,15 @@
 #include <algorithm>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "baselines/catalog.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/progress.h"
+#include "experiments/runner/split_evaluation.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -45,11 +46,26 @@ absl::StatusOr<std::shared_ptr<const ByteCorpus>> Corpus(const Flags& flags) {
   return OpenCorpus(data);
 }
 
-std::span<const uint8_t> BytesOf(const Flags& flags, const ByteCorpus& corpus, Split split) {
-  const std::span<const uint8_t> bytes = corpus.Bytes(split);
-  const int64_t step = flags.step > 0 ? flags.step : flags.length;
-  const auto limit = static_cast<size_t>(flags.max_windows * step);
-  return flags.max_windows > 0 && bytes.size() > limit ? bytes.first(limit) : bytes;
+// The flags as the specs say the same.
+specs::Evaluation Protocol(const Flags& flags) {
+  specs::Evaluation protocol;
+  protocol.set_length(flags.length);
+  protocol.set_step(flags.step);
+  protocol.set_batch(flags.batch);
+  protocol.set_max_windows(flags.max_windows);
+  return protocol;
+}
+
+absl::Status CheckFlags(const Flags& flags) {
+  if (flags.step > flags.length) {
+    return UsageError(absl::StrCat("--step ", flags.step, " is more than --length ", flags.length,
+                                   ": a window cannot score more bytes than it holds"));
+  }
+  if (flags.batch > kMaxStepTokens / flags.length) {
+    return UsageError(absl::StrCat("--batch ", flags.batch, " of --length ", flags.length,
+                                   " is more than ", kMaxStepTokens, " bytes at a time"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Evaluator>> Load(const Flags& flags, const std::string& path,
@@ -75,15 +91,15 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Load(const Flags& flags, const std::s
 }
 
 absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  SetThreadCount(flags.threads > 0 ? flags.threads : cores);
+  HG_RETURN_IF_ERROR(CheckFlags(flags));
+  SetThreadCount(ThreadsOrCores(flags.threads));
   HG_ASSIGN_OR_RETURN(const Split split, ParseSplit(flags.split));
   HG_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, MakeBackend(flags.backend));
   CheckpointInfo info;
   HG_ASSIGN_OR_RETURN(const auto evaluator,
                       Load(flags, CallerPath(flags.checkpoint), backend, info));
   HG_ASSIGN_OR_RETURN(const auto corpus, Corpus(flags));
-  const std::span<const uint8_t> bytes = BytesOf(flags, *corpus, split);
+  const std::span<const uint8_t> bytes = ScoredBytes(Protocol(flags), corpus->Bytes(split));
   Progress progress(*context.err, DefaultProgress(flags.quiet), static_cast<double>(bytes.size()));
   progress.StartPart("evaluating");
   const int64_t start = MonotonicNanos();
@@ -132,25 +148,28 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
   verb->add_option("--data", flags->data, "A file instead, split 90/5/5");
   verb->add_option("--length", flags->length, "Bytes a window holds")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1, kMaxStepTokens));
   verb->add_option("--step", flags->step,
                    "Bytes scored per window, the rest is context; 0: windows do not overlap")
-      ->capture_default_str();
-  verb->add_option("--batch", flags->batch)->capture_default_str()->check(CLI::PositiveNumber);
+      ->capture_default_str()
+      ->check(WholeNumber(0, kMaxStepTokens));
+  verb->add_option("--batch", flags->batch, "Windows per forward pass")
+      ->capture_default_str()
+      ->check(WholeNumber(1, kMaxStepTokens));
   verb->add_option("--max_windows", flags->max_windows, "0: the whole split")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(WholeNumber(0));
   verb->add_option("--backend", flags->backend, "onednn or reference")->capture_default_str();
   verb->add_option("--dtype", flags->dtype, "Default: f64 on reference, f32 elsewhere");
-  verb->add_option("--threads", flags->threads, "Default: one per core")
-      ->check(CLI::PositiveNumber);
+  AddThreadsFlag(*verb, flags->threads);
   verb->add_flag("--quiet", flags->quiet, "No progress");
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->footer(
       "Examples:\n"
       "  hourglass eval results/RUN.safetensors --length 384\n"
       "  hourglass eval results/RUN.safetensors --split test --length 4096 --step 128  (the "
-      "paper's "
-      "protocol)");
+      "paper's protocol)\n"
+      "Ctrl-C ends after the current batch of windows (exit 130).");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Eval(*flags, context); };
   });

@@ -12,9 +12,11 @@ namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
 
-void RequestStop(int signal) {
+// The second signal, whichever it is, ends the process at once.
+void RequestStop(int) {
   stop_requested = 1;
-  std::signal(signal, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 SourceStamp Stamp() {

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/cli/spec_flags.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/run_experiment.h"
@@ -18,8 +19,7 @@ using Json = nlohmann::ordered_json;
 struct Flags {
   SpecFlags spec;
   std::string database;
-  std::string cell;
-  std::optional<int64_t> replica, budget;
+  Selection selection;
   int threads = 0;
   bool force = false;
   bool allow_dirty = false;
@@ -30,6 +30,8 @@ struct Flags {
   bool json = false;
 };
 
+Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
 Json ToJson(const RunSummary& summary, const std::string& database) {
   Json cells = Json::array();
   for (const CellOutcome& cell : summary.cells) {
@@ -38,7 +40,8 @@ Json ToJson(const RunSummary& summary, const std::string& database) {
                      {"replica", cell.replica},
                      {"run", cell.run_id},
                      {"status", cell.status},
-                     {"bits_per_byte", cell.bits_per_byte ? Json(*cell.bits_per_byte) : Json()},
+                     {"bits_per_byte", OrNull(cell.bits_per_byte)},
+                     {"test_bits_per_byte", OrNull(cell.test_bits_per_byte)},
                      {"steps_done", cell.steps_done},
                      {"train_seconds", cell.train_seconds}});
   }
@@ -55,6 +58,7 @@ void PrintSummary(const RunSummary& summary, const std::string& database, std::o
     out << absl::StrFormat("%-*s %d steps seed %d  %-12s", static_cast<int>(width), cell.label,
                            cell.budget, cell.replica, cell.status);
     if (cell.bits_per_byte) out << absl::StrFormat("  %.4f bits per byte", *cell.bits_per_byte);
+    if (cell.test_bits_per_byte) out << absl::StrFormat(" (test %.4f)", *cell.test_bits_per_byte);
     out << "  run " << cell.run_id << "\n";
   }
   out << "results: " << database << "\n";
@@ -80,9 +84,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.allow_dirty = flags.allow_dirty;
   options.checkpoints = !flags.no_checkpoint;
   options.checkpoint_seconds = flags.checkpoint_seconds;
-  options.only_cell = flags.cell;
-  options.only_replica = flags.replica;
-  options.only_budget = flags.budget;
+  options.selection = flags.selection;
   options.stop = context.stop;
   options.log = context.err;
   options.progress = DefaultProgress(flags.quiet);
@@ -107,11 +109,11 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   flags->spec.AddTo(*verb);
   verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
-  verb->add_option("--cell", flags->cell, "Only the cell with this label, at all its budgets");
-  verb->add_option("--replica", flags->replica, "Only this seed, counted from 0");
-  verb->add_option("--budget", flags->budget, "Only the trainings of so many steps");
-  verb->add_option("--threads", flags->threads, "Default: one per core")
-      ->check(CLI::PositiveNumber);
+  verb->add_option("--cell", flags->selection.cell,
+                   "Only the cell with this label, at all its budgets");
+  verb->add_option("--replica", flags->selection.replica, "Only this seed, counted from 0");
+  verb->add_option("--budget", flags->selection.budget, "Only the trainings of so many steps");
+  AddThreadsFlag(*verb, flags->threads);
   verb->add_flag("--force", flags->force,
                  "Run finished and unfinished cells anew, as further attempts");
   verb->add_flag("--allow-dirty", flags->allow_dirty,

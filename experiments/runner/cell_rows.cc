@@ -24,6 +24,9 @@ absl::StatusOr<SharedRows> WriteSharedRows(results::ResultsStore& store,
   HG_ASSIGN_OR_RETURN(shared.host, store.Upsert(environment.host));
   HG_ASSIGN_OR_RETURN(shared.train, store.Upsert(DatasetRow(corpus, Split::kTrain)));
   HG_ASSIGN_OR_RETURN(shared.valid, store.Upsert(DatasetRow(corpus, Split::kValid)));
+  if (spec.has_test()) {
+    HG_ASSIGN_OR_RETURN(shared.test, store.Upsert(DatasetRow(corpus, Split::kTest)));
+  }
   results::Experiment experiment;
   experiment.slug = spec.name();
   experiment.spec_text = CanonicalText(spec);

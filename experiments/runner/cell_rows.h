@@ -18,6 +18,7 @@ namespace hourglass {
 // Ids of the rows that all runs of a sweep have in common.
 struct SharedRows {
   std::string experiment, build, host, train, valid;
+  std::string test;  // empty: the spec does not score the test part
 };
 
 // Writes them, unless they are there.

@@ -164,6 +164,12 @@ std::string CanonicalJson(const specs::Experiment& spec, const CellPlan& plan) {
   json["evaluation"] = {{"batch", evaluation.batch()},
                         {"length", evaluation.length()},
                         {"max_windows", evaluation.max_windows()}};
+  if (spec.has_test()) {
+    json["test"] = {{"batch", spec.test().batch()},
+                    {"length", spec.test().length()},
+                    {"max_windows", spec.test().max_windows()},
+                    {"step", spec.test().step()}};
+  }
   return json.dump();
 }
 

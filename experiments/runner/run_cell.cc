@@ -2,22 +2,20 @@
 
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "experiments/runner/cell_outcome.h"
 #include "experiments/runner/counting_backend.h"
 #include "experiments/runner/environment.h"
-#include "experiments/runner/exit_codes.h"
 #include "experiments/runner/resume.h"
+#include "experiments/runner/split_evaluation.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/hash.h"
 #include "hourglass/base/status.h"
 #include "hourglass/train/checkpoint.h"
-#include "hourglass/train/evaluator.h"
 #include "hourglass/train/trainer.h"
-#include "nlohmann/json.hpp"
 #include "results_db/metrics.h"
 
 namespace hourglass {
@@ -29,11 +27,6 @@ constexpr double kHopelessLoss = 10.0;
 
 double SecondsSince(int64_t start) {
   return static_cast<double>(MonotonicNanos() - start) / kNanosPerSecond;
-}
-
-// As people read it: the sign of a NaN means nothing.
-std::string Number(double value) {
-  return std::isnan(value) ? "NaN" : absl::StrFormat("%g", value);
 }
 
 // Errors that may be gone when the same command is given again.
@@ -74,13 +67,19 @@ class CellRunner {
     const auto data = std::make_shared<ByteWindows>(
         cell_.corpus, cell_.corpus->Range(Split::kTrain), spec_.data().window_stride());
     HG_ASSIGN_OR_RETURN(trainer_, Trainer::Create(plan_.model, backend_, data, settings));
-    EvaluateSettings evaluation;
-    evaluation.length = spec_.evaluation().length();
-    evaluation.batch = spec_.evaluation().batch();
-    evaluation.dtype = settings.dtype;
-    HG_ASSIGN_OR_RETURN(evaluator_,
-                        Evaluator::Create(plan_.model, backend_, trainer_->state(), evaluation));
+    HG_ASSIGN_OR_RETURN(valid_,
+                        EvaluationOf(spec_.evaluation(), Split::kValid, cell_.valid_dataset));
+    if (spec_.has_test()) {
+      HG_ASSIGN_OR_RETURN(test_, EvaluationOf(spec_.test(), Split::kTest, cell_.test_dataset));
+    }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<SplitEvaluation>> EvaluationOf(const specs::Evaluation& protocol,
+                                                                Split split,
+                                                                const std::string& dataset) {
+    return SplitEvaluation::Create(protocol, plan_.model, backend_, trainer_->state(),
+                                   trainer_->settings().dtype, cell_.corpus->Bytes(split), dataset);
   }
 
   // Takes over the checkpoint if it can be; else everything is computed again, to the same bits.
@@ -98,7 +97,8 @@ class CellRunner {
         note = absl::StrCat("resumed from the start, its checkpoint cannot be used: ",
                             status.message());
         progress_ = {};
-        evaluator_.reset();
+        valid_.reset();
+        test_.reset();
         trainer_.reset();
         HG_RETURN_IF_ERROR(Prepare());
       }
@@ -123,7 +123,8 @@ class CellRunner {
   }
 
   absl::Status TrainAndSave() {
-    const absl::Status status = TrainSteps();
+    absl::Status status = TrainSteps();
+    if (status.ok() && result_.outcome.status == results::RunStatus::kOk) status = Test();
     if (absl::IsAlreadyExists(status)) return NotReproducible(status);
     if (absl::IsCancelled(status)) {
       HG_RETURN_IF_ERROR(SaveToGoOn());
@@ -145,7 +146,7 @@ class CellRunner {
       ++steps_run_;
       HG_RETURN_IF_ERROR(StoreStep(result));
       if (result.diverged || Hopeless(result.loss)) {
-        EndAsDiverged(result);
+        EndAsDiverged(steps_run_, result, result_.outcome);
         return absl::OkStatus();
       }
       HG_RETURN_IF_ERROR(SaveIfDue());
@@ -163,14 +164,6 @@ class CellRunner {
 
   bool Hopeless(double loss) const {
     return loss > kHopelessLoss * std::log(static_cast<double>(plan_.config.vocab_size));
-  }
-
-  void EndAsDiverged(const StepResult& result) {
-    result_.outcome.status = results::RunStatus::kDiverged;
-    result_.outcome.exit_code = kExitDiverged;
-    result_.outcome.error =
-        absl::StrCat("diverged at step ", steps_run_, ": loss ", Number(result.loss),
-                     " nats/byte, gradient norm ", Number(result.gradient_norm));
   }
 
   absl::Status NotReproducible(const absl::Status& status) const {
@@ -208,14 +201,6 @@ class CellRunner {
     return store_.Append(run_id_, samples);
   }
 
-  // The bytes of the split that are scored.
-  std::span<const uint8_t> ValidBytes() const {
-    std::span<const uint8_t> bytes = cell_.corpus->Bytes(Split::kValid);
-    const int64_t windows = spec_.evaluation().max_windows();
-    const auto limit = static_cast<size_t>(windows * spec_.evaluation().length());
-    return windows > 0 && bytes.size() > limit ? bytes.first(limit) : bytes;
-  }
-
   // After the last step always, for its blocks are only kept in memory.
   bool IsEvaluationDue() const {
     const int64_t every = spec_.evaluation().every_steps();
@@ -227,50 +212,49 @@ class CellRunner {
     if (!IsEvaluationDue()) return absl::OkStatus();
     HG_RETURN_IF_ERROR(CheckStop());
     const int64_t start = MonotonicNanos();
-    const auto go_on = [this](int64_t, int64_t) { return CheckStop().ok(); };
-    HG_ASSIGN_OR_RETURN(const Evaluation evaluation, evaluator_->Run(ValidBytes(), go_on));
-    progress_.eval_seconds += SecondsSince(start);
-    progress_.eval_bytes += evaluation.tokens;
+    HG_ASSIGN_OR_RETURN(const Evaluation evaluation, valid_->Run(cell_.stop));
+    CountEvaluation(start, evaluation);
     progress_.bits_per_byte = evaluation.BitsPerByte();
     const results::Sample samples[] = {
         SampleOf(results::kValidLossNats, evaluation.NatsPerToken()),
         SampleOf(results::kValidBitsPerByte, *progress_.bits_per_byte)};
     HG_RETURN_IF_ERROR(store_.Append(run_id_, samples));
     progress_.evaluated_step = steps_run_;
-    if (steps_run_ == plan_.steps) KeepBlocks(evaluation);
+    if (steps_run_ == plan_.steps) result_.blocks = valid_->BlocksOf(evaluation, steps_run_);
     return SaveIfDue();
   }
 
-  void KeepBlocks(const Evaluation& evaluation) {
-    for (size_t window = 0; window < evaluation.window_nats.size(); ++window) {
-      results::EvalBlock block;
-      block.dataset = cell_.valid_dataset;
-      block.step = steps_run_;
-      block.block = static_cast<int64_t>(window);
-      block.n_units = evaluation.window_tokens[window];
-      block.nll_bits = evaluation.window_nats[window] / std::log(2.0);
+  void CountEvaluation(int64_t start, const Evaluation& evaluation) {
+    progress_.eval_seconds += SecondsSince(start);
+    progress_.eval_bytes += evaluation.tokens;
+  }
+
+  absl::Status Test() {
+    if (test_ == nullptr) return absl::OkStatus();
+    const int64_t start = MonotonicNanos();
+    HG_ASSIGN_OR_RETURN(const Evaluation evaluation, test_->Run(cell_.stop));
+    CountEvaluation(start, evaluation);
+    result_.test_bits_per_byte = evaluation.BitsPerByte();
+    for (results::EvalBlock& block : test_->BlocksOf(evaluation, steps_run_)) {
       result_.blocks.push_back(std::move(block));
     }
+    AddFinal(results::kTestLossNats, evaluation.NatsPerToken());
+    AddFinal(results::kTestBitsPerByte, *result_.test_bits_per_byte);
+    return absl::OkStatus();
+  }
+
+  void AddFinal(std::string_view metric, double value) {
+    result_.summaries.push_back(FinalValue(metric, value));
   }
 
   void Summarise() {
-    const auto final_value = [&](std::string_view metric, double value) {
-      results::Summary summary;
-      summary.metric = metric;
-      summary.value = value;
-      result_.summaries.push_back(summary);
-    };
-    final_value(results::kValidBitsPerByte, *progress_.bits_per_byte);
-    final_value(results::kPeakRssBytes, static_cast<double>(PeakResidentBytes()));
+    AddFinal(results::kValidBitsPerByte, *progress_.bits_per_byte);
+    AddFinal(results::kPeakRssBytes, static_cast<double>(PeakResidentBytes()));
     if (!cell_.store_timings) return;
-    const auto steps = static_cast<double>(steps_run_);
-    const double bytes = steps * static_cast<double>(plan_.batch * plan_.length);
-    final_value(results::kTrainBytesPerSecond, bytes / progress_.train_seconds);
-    final_value(results::kStepsPerSecond, steps / progress_.train_seconds);
-    final_value(results::kTrainWallSeconds, progress_.train_seconds);
-    final_value(results::kForwardBytesPerSecond,
-                static_cast<double>(progress_.eval_bytes) / progress_.eval_seconds);
-    final_value(results::kEvalWallSeconds, progress_.eval_seconds);
+    for (const results::Summary& summary :
+         SpeedSummaries(progress_, steps_run_, plan_.batch * plan_.length)) {
+      result_.summaries.push_back(summary);
+    }
   }
 
   absl::Status SaveIfDue() {
@@ -298,19 +282,10 @@ class CellRunner {
 
   void Describe() {
     results::Outcome& outcome = result_.outcome;
-    std::map<std::string, int64_t> kernels;
-    const int64_t micro_steps = steps_run_ * spec_.training().micro_batches();
-    for (const auto& [name, count] : trainer_->accumulate_program().Implementations()) {
-      kernels[name] += count * micro_steps;
-    }
-    for (const auto& [name, count] : trainer_->update_program().Implementations()) {
-      kernels[name] += count * steps_run_;
-    }
-    outcome.primitives_json = nlohmann::json(kernels).dump();
-    outcome.peak_bytes_planned = trainer_->PlannedBytes() + evaluator_->PlannedBytes();
+    DescribeWork(*trainer_, steps_run_, outcome);
+    outcome.peak_bytes_planned = trainer_->PlannedBytes() + valid_->PlannedBytes();
+    if (test_ != nullptr) *outcome.peak_bytes_planned += test_->PlannedBytes();
     outcome.peak_bytes_held = backend_->peak_bytes();
-    outcome.flops_step_executed = trainer_->CostPerStep().executed_flops;
-    outcome.flops_executed = *outcome.flops_step_executed * steps_run_;
   }
 
   void Report(const StepResult& result) const {
@@ -333,7 +308,7 @@ class CellRunner {
   std::shared_ptr<CountingBackend> backend_;
   CheckpointClock clock_;
   std::unique_ptr<Trainer> trainer_;
-  std::unique_ptr<Evaluator> evaluator_;
+  std::unique_ptr<SplitEvaluation> valid_, test_;
   RunProgress progress_;
   CellResult result_;
   int64_t steps_run_ = 0;  // a diverged one included

@@ -24,6 +24,7 @@ struct CellRun {
   std::shared_ptr<Backend> backend;
   std::shared_ptr<const ByteCorpus> corpus;
   std::string valid_dataset;      // id of its row
+  std::string test_dataset;       // if the spec scores the test part
   std::string checkpoint_path;    // empty: none is written
   double checkpoint_seconds = 0;  // between two of them, see CheckpointClock
   bool store_timings = true;
@@ -42,7 +43,8 @@ struct CellResult {
   results::Outcome outcome;
   std::vector<results::Summary> summaries;  // for EndRun
   std::vector<results::EvalBlock> blocks;
-  std::optional<double> bits_per_byte;
+  std::optional<double> bits_per_byte;       // on validation
+  std::optional<double> test_bits_per_byte;  // by the test protocol
   double train_seconds = 0;
   int64_t steps = 0;
 };

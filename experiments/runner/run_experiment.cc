@@ -12,12 +12,11 @@
 #include "experiments/runner/cell_rows.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/paths.h"
-#include "experiments/runner/planner.h"
 #include "experiments/runner/resume.h"
 #include "experiments/runner/run_cell.h"
 #include "experiments/runner/run_lock.h"
 #include "experiments/runner/seeds.h"
-#include "experiments/runner/spec_loader.h"
+#include "experiments/runner/sweep_plan.h"
 #include "hourglass/base/file.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -36,10 +35,10 @@ class Sweep {
   absl::StatusOr<RunSummary> Run() {
     HG_RETURN_IF_ERROR(Prepare());
     HG_RETURN_IF_ERROR(Open());
-    Progress progress(*options_.log, options_.progress, TotalWork());
-    Announce(progress);
-    for (const int64_t replica : replicas_) {
-      for (const CellPlan& plan : plans_) {
+    Progress progress(*options_.log, options_.progress, sweep_.Work());
+    Announce(spec_, sweep_, environment_, progress);
+    for (const int64_t replica : sweep_.replicas) {
+      for (const CellPlan& plan : sweep_.cells) {
         if (options_.stop && options_.stop()) summary_.exit_code = kExitInterrupted;
         if (summary_.exit_code == kExitInterrupted) return std::move(summary_);
         HG_RETURN_IF_ERROR(RunOne(plan, replica, progress));
@@ -50,9 +49,7 @@ class Sweep {
 
  private:
   absl::Status Prepare() {
-    HG_ASSIGN_OR_RETURN(plans_, PlanExperiment(spec_));
-    HG_RETURN_IF_ERROR(CheckMatch(spec_, plans_));
-    HG_RETURN_IF_ERROR(KeepWanted());
+    HG_ASSIGN_OR_RETURN(sweep_, PlanSweep(spec_, options_.selection));
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     threads_ = options_.threads > 0 ? options_.threads : cores;
     SetThreadCount(threads_);
@@ -80,36 +77,16 @@ class Sweep {
         "with every run, and every table of the report is marked"));
   }
 
-  absl::Status KeepWanted() {
-    if (!options_.only_cell.empty()) {
-      std::erase_if(plans_,
-                    [&](const CellPlan& plan) { return plan.cell.label() != options_.only_cell; });
-      if (plans_.empty()) {
-        return UsageError(absl::StrCat(spec_.name(), " has no cell \"", options_.only_cell,
-                                       "\"; `hourglass list ", spec_.name(), "` prints them"));
-      }
-    }
-    if (options_.only_budget) {
-      std::erase_if(plans_,
-                    [&](const CellPlan& plan) { return plan.steps != *options_.only_budget; });
-      if (plans_.empty()) {
-        return UsageError(
-            absl::StrCat(spec_.name(), " has no budget of ", *options_.only_budget,
-                         " steps; there are: ", absl::StrJoin(BudgetsOf(spec_), ", ")));
-      }
-    }
-    for (int64_t replica = 0; replica < spec_.replicas(); ++replica) {
-      if (replica == options_.only_replica.value_or(replica)) replicas_.push_back(replica);
-    }
-    if (!replicas_.empty()) return absl::OkStatus();
-    return UsageError(absl::StrCat(spec_.name(), " has no replica ", *options_.only_replica,
-                                   "; there are: 0 to ", spec_.replicas() - 1));
-  }
-
   absl::Status Open() {
     HG_RETURN_IF_ERROR(MakeDirectories(FolderOf(options_.database)));
     HG_ASSIGN_OR_RETURN(lock_, RunLock::Take(options_.database));
-    HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database));
+    results::StoreOptions store;
+    store.busy_timeout = options_.busy_timeout;
+    store.on_wait = [this] {
+      *options_.log << "hourglass: " << options_.database
+                    << ": locked by another program, waiting for it" << std::endl;
+    };
+    HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database, store));
     HG_ASSIGN_OR_RETURN(shared_,
                         WriteSharedRows(*store_, spec_, environment_, *corpus_, options_.command));
     summary_.experiment_id = shared_.experiment;
@@ -118,56 +95,9 @@ class Sweep {
     return absl::OkStatus();
   }
 
-  // The budgets that run, as "500 and 2000".
-  std::string BudgetNames() const {
-    std::vector<int64_t> budgets;
-    for (const CellPlan& plan : plans_) {
-      if (budgets.empty() || budgets.back() != plan.steps) budgets.push_back(plan.steps);
-    }
-    return absl::StrJoin(budgets, " and ");
-  }
   std::string StepsIfSeveral(const CellPlan& plan) const {
     return spec_.training().budgets_size() > 0 ? absl::StrCat(plan.steps, " steps ") : "";
   }
-  // Each model once.
-  std::vector<CellPlan> PlansOfOneBudget() const {
-    std::vector<CellPlan> models = plans_;
-    std::erase_if(models, [&](const CellPlan& plan) { return plan.steps != plans_.front().steps; });
-    return models;
-  }
-
-  // What will be compared, at which cost, and what makes it weaker.
-  void Announce(Progress& progress) const {
-    const std::vector<CellPlan> models = PlansOfOneBudget();
-    progress.Line(absl::StrFormat("%s: %d models x %d seeds, %s steps of %d x %d bytes",
-                                  spec_.name(), models.size(), replicas_.size(), BudgetNames(),
-                                  spec_.training().batch(), spec_.training().length()));
-    const int width = LabelWidth(models);
-    for (const CellPlan& plan : models) {
-      std::string line = absl::StrFormat("  %-*s %9d parameters, %.4f needed training MFLOP/byte",
-                                         width, plan.cell.label(), plan.parameters,
-                                         1e-6 * plan.PerByte(plan.training.needed));
-      if (plan.mismatch) {
-        absl::StrAppendFormat(&line, ", mismatch %+.2f %%", 100 * *plan.mismatch);
-      }
-      progress.Line(line);
-    }
-    if (environment_.source.dirty) {
-      progress.Line(
-          "warning: dirty work tree, the program was built from files that are not in a commit");
-    }
-    for (const std::string& warning : environment_.warnings) progress.Line("warning: " + warning);
-  }
-
-  double WorkOf(const CellPlan& plan) const {
-    return static_cast<double>(plan.training.needed) * static_cast<double>(plan.steps);
-  }
-  double TotalWork() const {
-    double work = 0;
-    for (const CellPlan& plan : plans_) work += WorkOf(plan);
-    return work * static_cast<double>(replicas_.size());
-  }
-
   results::RunReason ReasonFor(const std::string& cell) const {
     if (options_.force) return results::RunReason::kForce;
     for (const results::RunRecord& run : earlier_) {
@@ -188,6 +118,7 @@ class Sweep {
     for (const results::RunRecord& run : earlier_) {
       if (run.id != run_id) continue;
       outcome.bits_per_byte = run.Value(results::kValidBitsPerByte, "final");
+      outcome.test_bits_per_byte = run.Value(results::kTestBitsPerByte, "final");
       outcome.train_seconds = run.Value(results::kTrainWallSeconds, "final").value_or(0);
     }
     progress.Skip(WorkOf(plan));
@@ -203,9 +134,8 @@ class Sweep {
 
   absl::Status RunOne(const CellPlan& plan, int64_t replica, Progress& progress) {
     ++part_;
-    const std::string name =
-        absl::StrFormat("[%d/%d] %s %sseed %d", part_, plans_.size() * replicas_.size(),
-                        plan.cell.label(), StepsIfSeveral(plan), replica);
+    const std::string name = absl::StrFormat("[%d/%d] %s %sseed %d", part_, sweep_.Runs(),
+                                             plan.cell.label(), StepsIfSeveral(plan), replica);
     progress.StartPart(name);
     const Seeds seeds = DeriveSeeds(spec_.name(), CanonicalJson(spec_, plan), replica);
     HG_ASSIGN_OR_RETURN(const std::string config, store_->Upsert(ConfigRow(spec_, plan)));
@@ -239,6 +169,7 @@ class Sweep {
     cell.backend = backend_;
     cell.corpus = corpus_;
     cell.valid_dataset = shared_.valid;
+    cell.test_dataset = shared_.test;
     cell.store_timings = !environment_.debug_build;
     if (options_.checkpoints) cell.checkpoint_path = CheckpointPath(run_id);
     cell.checkpoint_seconds = options_.checkpoint_seconds;
@@ -270,9 +201,16 @@ class Sweep {
                       const std::string& run_id, absl::StatusOr<CellResult> result,
                       Progress& progress) {
     if (!result.ok()) return Fail(name, run_id, result.status());
-    CellOutcome outcome{
-        plan.cell.label(),     plan.steps,   replica, run_id, "interrupted", result->bits_per_byte,
-        result->train_seconds, result->steps};
+    CellOutcome outcome;
+    outcome.label = plan.cell.label();
+    outcome.budget = plan.steps;
+    outcome.replica = replica;
+    outcome.run_id = run_id;
+    outcome.status = "interrupted";
+    outcome.bits_per_byte = result->bits_per_byte;
+    outcome.test_bits_per_byte = result->test_bits_per_byte;
+    outcome.train_seconds = result->train_seconds;
+    outcome.steps_done = result->steps;
     if (!result->cut_off.ok()) return LeaveUnfinished(name, outcome, result->cut_off, progress);
     HG_RETURN_IF_ERROR(store_->EndRun(run_id, result->outcome, result->summaries, result->blocks));
     if (options_.checkpoints) HG_RETURN_IF_ERROR(PublishFinalCheckpoint(CheckpointPath(run_id)));
@@ -281,6 +219,9 @@ class Sweep {
     std::string line = absl::StrCat(name, ": ", outcome.status);
     if (result->bits_per_byte && result->outcome.exit_code == kExitOk) {
       absl::StrAppendFormat(&line, ", %.4f bits per byte", *result->bits_per_byte);
+    }
+    if (result->test_bits_per_byte) {
+      absl::StrAppendFormat(&line, " (test %.4f)", *result->test_bits_per_byte);
     }
     if (!result->outcome.error.empty()) absl::StrAppend(&line, ", ", result->outcome.error);
     absl::StrAppend(&line, ", ", Progress::Duration(result->train_seconds), ", run ", run_id);
@@ -315,8 +256,7 @@ class Sweep {
 
   const specs::Experiment& spec_;
   const RunOptions& options_;
-  std::vector<CellPlan> plans_;
-  std::vector<int64_t> replicas_;
+  SweepPlan sweep_;
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<const ByteCorpus> corpus_;
   Environment environment_;

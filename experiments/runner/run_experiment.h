@@ -1,6 +1,7 @@
 #pragma once
 // Runs the cells of an experiment and writes every fact about them into the results database.
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <ostream>
@@ -11,7 +12,9 @@
 #include "experiments/runner/environment.h"
 #include "experiments/runner/exit_codes.h"
 #include "experiments/runner/progress.h"
+#include "experiments/runner/sweep_plan.h"
 #include "experiments/specs/spec.pb.h"
+#include "results_db/store.h"
 
 namespace hourglass {
 
@@ -27,13 +30,13 @@ struct RunOptions {
   bool checkpoints = true;  // RUN.safetensors beside the database
   // Least time between two of them; saving never takes more than about a twentieth of the time.
   double checkpoint_seconds = 1;
-  std::string only_cell;  // label; empty: all
-  std::optional<int64_t> only_replica;
-  std::optional<int64_t> only_budget;  // steps
+  Selection selection;  // what part of the experiment
   // Asked between steps and between windows of an evaluation: save and end now.
   std::function<bool()> stop;
   std::ostream* log = nullptr;  // progress and warnings
   ProgressOptions progress;
+  // How long another program may hold the database.
+  std::chrono::milliseconds busy_timeout = results::StoreOptions().busy_timeout;
 };
 
 struct CellOutcome {
@@ -43,6 +46,7 @@ struct CellOutcome {
   std::string run_id;
   std::string status;                   // "ok", "diverged", "interrupted" or "already done"
   std::optional<double> bits_per_byte;  // on validation, at the end
+  std::optional<double> test_bits_per_byte;
   double train_seconds = 0;
   int64_t steps_done = 0;
 };
@@ -55,8 +59,9 @@ struct RunSummary {
 };
 
 // Replica by replica and the smaller budget first, so that a sweep that is cut short holds whole
-// pairs. A cell with a run that
-// is `ok` is not run again. A run that was cut off, by a signal, a kill or the power, is `running`
+// pairs. A cell with a run that is `ok` is not run again.
+//
+// A run that was cut off, by a signal, a kill or the power, is `running`
 // in the database and goes on from its checkpoint, with the same ULID and to the same bits; if the
 // program, the machine or the number of threads is another one, it is ended as `killed` and the
 // cell starts anew. One process at a time works on a database (RunLock). A run whose loss is not

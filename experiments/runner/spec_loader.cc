@@ -188,6 +188,7 @@ absl::Status ApplyProfile(specs::Experiment& spec, const std::string& wanted) {
     spec.mutable_data()->MergeFrom(profile.data());
     MergeTraining(profile.training(), *spec.mutable_training());
     spec.mutable_evaluation()->MergeFrom(profile.evaluation());
+    if (profile.has_test()) spec.mutable_test()->MergeFrom(profile.test());
     if (profile.has_match()) spec.mutable_match()->MergeFrom(profile.match());
     if (profile.has_replicas()) spec.set_replicas(profile.replicas());
     if (profile.cells().empty()) return absl::OkStatus();
@@ -216,6 +217,12 @@ void OrderBudgets(specs::Training& training) {
   training.clear_budgets();
 }
 
+void FillDefaults(const specs::Training& training, specs::Evaluation& evaluation) {
+  if (evaluation.length() == 0) evaluation.set_length(training.length());
+  if (evaluation.batch() == 0) evaluation.set_batch(training.batch());
+  if (!evaluation.has_max_windows()) evaluation.set_max_windows(0);
+}
+
 void FillDefaults(specs::Experiment& spec) {
   if (!spec.has_scope()) spec.set_scope("scaled");
   if (!spec.has_replicas()) spec.set_replicas(1);
@@ -229,11 +236,9 @@ void FillDefaults(specs::Experiment& spec) {
   if (!training.has_warmup_steps()) training.set_warmup_steps(0);
   if (!training.has_cycle_steps()) training.set_cycle_steps(0);
   OrderBudgets(training);
-  specs::Evaluation& evaluation = *spec.mutable_evaluation();
-  if (!evaluation.has_every_steps()) evaluation.set_every_steps(0);
-  if (evaluation.length() == 0) evaluation.set_length(training.length());
-  if (evaluation.batch() == 0) evaluation.set_batch(training.batch());
-  if (!evaluation.has_max_windows()) evaluation.set_max_windows(0);
+  if (!spec.evaluation().has_every_steps()) spec.mutable_evaluation()->set_every_steps(0);
+  FillDefaults(training, *spec.mutable_evaluation());
+  if (spec.has_test()) FillDefaults(training, *spec.mutable_test());
   for (specs::Cell& cell : *spec.mutable_cells()) {
     if (!cell.has_family()) {
       const bool vanilla = !absl::StrContains(cell.model().hierarchy(), " ");
@@ -269,7 +274,7 @@ class Checker {
       status_ = absl::InvalidArgumentError(absl::StrCat("spec ", spec_.name(), ": ", problem));
     }
   }
-  void AtLeast(const char* field, int64_t value, int64_t least) {
+  void AtLeast(const std::string& field, int64_t value, int64_t least) {
     if (value < least) {
       Complain(absl::StrCat(field, ": ", value, ", but at least ", least, " is needed"));
     }
@@ -290,8 +295,9 @@ class Checker {
     AtLeast("training.cycle_steps", training.cycle_steps(), 0);
     AtLeast("training.log_every", training.log_every(), 1);
     if (training.schedule() == "warmup_cosine" && training.cycle_steps() == 0) {
-      Complain("training.cycle_steps: 0 would let warmup_cosine start again at the last step; set "
-               "it, or take warmup_cosine_once");
+      Complain(
+          "training.cycle_steps: 0 would let warmup_cosine start again at the last step; set "
+          "it, or take warmup_cosine_once");
     }
     if (training.micro_batches() > 0 && training.batch() % training.micro_batches() != 0) {
       Complain(absl::StrCat("training.batch: ", training.batch(),
@@ -319,9 +325,25 @@ class Checker {
   }
   void CheckEvaluation() {
     AtLeast("evaluation.every_steps", spec_.evaluation().every_steps(), 0);
-    AtLeast("evaluation.length", spec_.evaluation().length(), 1);
-    AtLeast("evaluation.batch", spec_.evaluation().batch(), 1);
-    AtLeast("evaluation.max_windows", spec_.evaluation().max_windows(), 0);
+    CheckWindows("evaluation", spec_.evaluation());
+    if (spec_.evaluation().step() != 0) {
+      Complain("evaluation.step: validation is by windows that do not overlap; set test.step");
+    }
+    if (!spec_.has_test()) return;
+    CheckWindows("test", spec_.test());
+    if (spec_.test().has_every_steps()) {
+      Complain("test.every_steps: the test part is scored once, after the last step");
+    }
+  }
+  void CheckWindows(const std::string& name, const specs::Evaluation& evaluation) {
+    AtLeast(name + ".length", evaluation.length(), 1);
+    AtLeast(name + ".batch", evaluation.batch(), 1);
+    AtLeast(name + ".max_windows", evaluation.max_windows(), 0);
+    AtLeast(name + ".step", evaluation.step(), 0);
+    if (evaluation.step() > evaluation.length()) {
+      Complain(absl::StrCat(name, ".step: ", evaluation.step(), " is more than its length, ",
+                            evaluation.length()));
+    }
   }
   absl::Status CheckCells() {
     std::set<std::string> labels;
@@ -355,7 +377,8 @@ void DescribeMessage(const Descriptor& type, const std::string& prefix, std::str
     const std::string path =
         absl::StrCat(prefix, field.name(), field.is_repeated() && is_group ? "[i]" : "");
     if (!is_group) {
-      absl::StrAppend(&out, path, "  ", field.type_name(), is_list ? ", comma-separated" : "", "\n");
+      absl::StrAppend(&out, path, "  ", field.type_name(), is_list ? ", comma-separated" : "",
+                      "\n");
     } else if (field.name() != "profiles") {
       DescribeMessage(*field.message_type(), path + ".", out);
     }

@@ -245,6 +245,28 @@ TEST(MatchTest, RefusesAMismatchBeyondTheToleranceAndNamesTheCell) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("\"larger\" +"));
 }
 
+TEST(PlannerTest, MainHasTheSettingsAndTheTestProtocolOfThePaper) {
+  const auto spec = ResolveSpec(LoadSpec("enwik8/main").value(), "paper", {}).value();
+  EXPECT_EQ(spec.training().steps(), 350000);
+  EXPECT_EQ(spec.training().warmup_steps(), 20000);
+  EXPECT_EQ(spec.test().length(), 4096);
+  EXPECT_EQ(spec.test().step(), 128);
+  const TrainSettings settings = TrainSettingsOf(spec, 350000).value();
+  EXPECT_NEAR(settings.schedule.Rate(350000), 3.2e-6, 0.05e-6);
+  const auto plans = PlanExperiment(spec).value();
+  EXPECT_EQ(plans[0].cell.published().bits_per_byte(), 0.98);
+  EXPECT_EQ(plans[0].config.d_model, 768);
+}
+
+TEST(PlannerTest, ABatchThatNoMachineHoldsIsRefused) {
+  const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "",
+                                std::vector<std::string>{"training.batch=1000000000000"})
+                        .value();
+  const auto plans = PlanExperiment(spec);
+  EXPECT_TRUE(absl::IsInvalidArgument(plans.status())) << plans.status();
+  EXPECT_THAT(std::string(plans.status().message()), HasSubstr("tokens"));
+}
+
 TEST(CanonicalJsonTest, ChangesWithEverythingThatDecidesTheResultAndNothingElse) {
   const auto text = [](const std::vector<std::string>& assignments) {
     const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "smoke", assignments).value();

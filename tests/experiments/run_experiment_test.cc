@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
 
+#include "SQLiteCpp/SQLiteCpp.h"
 #include "hourglass/base/file.h"
 #include "hourglass/base/hash.h"
 #include "nlohmann/json.hpp"
@@ -114,25 +116,24 @@ TEST_F(RunExperimentTest, BudgetsRunAsTrainingsOfTheirOwnTheSmallerFirst) {
 }
 
 TEST_F(RunExperimentTest, CellsRunInAnyOrderByHand) {
-  options_.only_replica = 1;
-  options_.only_budget = 6;
-  options_.only_cell = "1@1 1@3 1@1";
+  options_.selection.replica = 1;
+  options_.selection.budget = 6;
+  options_.selection.cell = "1@1 1@3 1@1";
   const auto one = Run({"training.budgets=3,6"});
   ASSERT_TRUE(one.ok()) << one.status();
   ASSERT_EQ(one->cells.size(), 1u);
   EXPECT_EQ(one->cells[0].budget, 6);
   EXPECT_EQ(one->cells[0].replica, 1);
-  options_.only_replica = options_.only_budget = std::nullopt;
-  options_.only_cell.clear();
+  options_.selection = {};
   const auto all = Run({"training.budgets=3,6"});
   ASSERT_TRUE(all.ok()) << all.status();
   ASSERT_EQ(all->cells.size(), 8u);
   EXPECT_EQ(all->cells[7].status, "already done");
   EXPECT_EQ(all->cells[7].run_id, one->cells[0].run_id);
-  options_.only_budget = 5;
+  options_.selection.budget = 5;
   EXPECT_EQ(ExitCodeFor(Run({"training.budgets=3,6"}).status()), kExitUsage);
-  options_.only_budget = std::nullopt;
-  options_.only_replica = 2;
+  options_.selection.budget = std::nullopt;
+  options_.selection.replica = 2;
   EXPECT_EQ(ExitCodeFor(Run({"training.budgets=3,6"}).status()), kExitUsage);
 }
 
@@ -148,7 +149,7 @@ TEST_F(RunExperimentTest, AFinishedCellIsNotRunAgainUnlessForced) {
   }
   EXPECT_THAT(log_.str(), HasSubstr("already done, run " + first->cells[0].run_id));
   options_.force = true;
-  options_.only_cell = "2@1";
+  options_.selection.cell = "2@1";
   const auto forced = Run();
   ASSERT_TRUE(forced.ok()) << forced.status();
   ASSERT_EQ(forced->cells.size(), 2u);
@@ -182,6 +183,83 @@ TEST_F(RunExperimentTest, WritesACheckpointThatEvalReads) {
   EXPECT_DOUBLE_EQ(json["bits_per_byte"].get<double>(), *summary->cells[1].bits_per_byte);
   EXPECT_EQ(json["bytes"], 75);
   EXPECT_EQ(json["step"], 4);
+}
+
+TEST_F(RunExperimentTest, TheTestPartIsScoredByItsOwnProtocolAndStoredByBlock) {
+  const auto summary =
+      Run({"replicas=1", "test.length=20", "test.step=5", "test.max_windows=4", "test.batch=3"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  for (const CellOutcome& cell : summary->cells) {
+    const results::RunRecord record = reader->FindRun(cell.run_id).value();
+    ASSERT_TRUE(cell.test_bits_per_byte.has_value());
+    EXPECT_EQ(record.Value(results::kTestBitsPerByte, "final"), cell.test_bits_per_byte);
+    EXPECT_NEAR(*record.Value(results::kTestLossNats, "final") / std::log(2.0),
+                *cell.test_bits_per_byte, 1e-12);
+    const std::vector<results::EvalBlock> blocks = *reader->EvalBlocks(record.id);
+    int valid = 0, test = 0;
+    double bits = 0;
+    for (const results::EvalBlock& block : blocks) {
+      if (block.protocol == "windows") {
+        EXPECT_EQ(block.dataset, record.cell.dataset_valid);
+        ++valid;
+        continue;
+      }
+      EXPECT_EQ(block.protocol, "last 5 of 20");
+      EXPECT_NE(block.dataset, record.cell.dataset_valid);
+      EXPECT_EQ(block.block, test++);
+      EXPECT_EQ(block.n_units, 5);
+      bits += block.nll_bits;
+    }
+    EXPECT_EQ(valid, 3);
+    EXPECT_EQ(test, 4);
+    EXPECT_NEAR(bits / 20, *cell.test_bits_per_byte, 1e-12);
+    EXPECT_EQ(nlohmann::json::parse(record.config.canonical_json)["test"]["step"], 5);
+    // `eval` gives the same number from the checkpoint alone.
+    ASSERT_EQ(Cli({"eval", folder_ + "/deep/" + cell.run_id + ".safetensors", "--corpus",
+                   "synthetic", "--split", "test", "--length", "20", "--step", "5", "--max_windows",
+                   "4", "--batch", "2", "--threads", "1", "--json"}),
+              0)
+        << log_.str();
+    EXPECT_NEAR(nlohmann::json::parse(out_.str())["bits_per_byte"].get<double>(),
+                *cell.test_bits_per_byte, 1e-6);
+  }
+}
+
+TEST_F(RunExperimentTest, ADatabaseHeldByAnotherProgramIsSaidAtOnceAndIsToBeTriedAgain) {
+  ASSERT_TRUE(Run({"replicas=1"}).ok());
+  SQLite::Database other(options_.database, SQLite::OPEN_READWRITE);
+  other.exec("BEGIN EXCLUSIVE");
+  options_.busy_timeout = std::chrono::milliseconds(50);
+  const auto summary = Run({"replicas=1", "training.steps=2"});
+  EXPECT_EQ(ExitCodeFor(summary.status()), kExitTryAgain) << summary.status();
+  EXPECT_THAT(log_.str(), HasSubstr("locked by another program, waiting for it"));
+}
+
+TEST_F(RunExperimentTest, EvalRefusesNumbersThatMeanNothingAndStopsWhenAsked) {
+  const auto summary = Run({"replicas=1"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const std::string path = folder_ + "/deep/" + summary->cells[0].run_id + ".safetensors";
+  const auto eval = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> args = {"eval", path, "--corpus", "synthetic", "--quiet"};
+    args.insert(args.end(), flags.begin(), flags.end());
+    return Cli(args);
+  };
+  for (const auto& [flag, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--max_windows", "-1"},
+                                                        {"--max_windows", "99999999999999999999"},
+                                                        {"--step", "-1"},
+                                                        {"--step", "513"},
+                                                        {"--length", "0"},
+                                                        {"--length", "1e3"},
+                                                        {"--batch", "0"},
+                                                        {"--batch", "268435456"},
+                                                        {"--threads", "10000"}}) {
+    EXPECT_EQ(eval({flag, value}), 64) << flag << " " << value;
+  }
+  EXPECT_EQ(eval({"--length", "20", "--max_windows", "9223372036854775807"}), 0) << log_.str();
+  options_.stop = [] { return true; };
+  EXPECT_EQ(eval({"--length", "20"}), 130);
 }
 
 TEST_F(RunExperimentTest, ADivergedLossEndsTheRunWithItsRowsKept) {

@@ -64,7 +64,7 @@ TEST(LoadSpecTest, MissingFileIsMissingData) {
 }
 
 TEST(LoadSpecTest, EveryBuiltInSpecResolvesInEveryProfileAndKeepsItsName) {
-  ASSERT_EQ(BuiltinSpecs().size(), 2u);
+  ASSERT_EQ(BuiltinSpecs().size(), 3u);
   for (const BuiltinSpec& builtin : BuiltinSpecs()) {
     const auto spec = LoadSpec(std::string(builtin.name));
     ASSERT_TRUE(spec.ok()) << spec.status();
@@ -160,6 +160,10 @@ TEST(ResolveSpecTest, RefusesWhatCannotBe) {
       {"training.budgets=20,0", "training.budgets: 0, but at least 1 is needed"},
       {"training.budgets=20,20", "training.budgets: 20 is there twice"},
       {"training.budgets=20,many", "\"many\" is not an integer"},
+      {"evaluation.step=6", "set test.step"},
+      {"test.step=25", "test.step: 25 is more than its length, 24"},
+      {"test.max_windows=-1", "test.max_windows: -1, but at least 0 is needed"},
+      {"test.every_steps=2", "scored once, after the last step"},
       {"training.peak_rate=-1", "training.peak_rate: must be above 0"},
       {"training.dtype=f64", "f64 needs backend: \"reference\""},
       {"backend=tpu", "\"tpu\" is not one of onednn, reference"},
