@@ -369,6 +369,20 @@ class Checker {
   absl::Status status_;
 };
 
+// A field of `model` that every cell sets for itself would change nothing.
+absl::Status CheckHasEffect(const specs::Experiment& spec, const std::string& path) {
+  const std::vector<std::string> steps = absl::StrSplit(path, '.');
+  if (steps.size() != 2 || steps[0] != "model" || spec.cells().empty()) return absl::OkStatus();
+  const FieldDescriptor* field = specs::Model::descriptor()->FindFieldByName(steps[1]);
+  const auto sets_it = [&](const specs::Cell& cell) {
+    return cell.model().GetReflection()->HasField(cell.model(), field);
+  };
+  if (!std::all_of(spec.cells().begin(), spec.cells().end(), sets_it)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("--set ", path, " has no effect: every cell of ",
+                                                 spec.name(), " has its own; set cells[0].", path,
+                                                 ", cells[1].", path, ", ..."));
+}
+
 void DescribeMessage(const Descriptor& type, const std::string& prefix, std::string& out) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
@@ -431,6 +445,7 @@ absl::StatusOr<specs::Experiment> ResolveSpec(specs::Experiment spec, const std:
     if (absl::StartsWith(assignment, "training.budgets=")) spec.mutable_training()->clear_steps();
     if (absl::StartsWith(assignment, "training.steps=")) spec.mutable_training()->clear_budgets();
     HG_RETURN_IF_ERROR(SetField(spec, assignment));
+    HG_RETURN_IF_ERROR(CheckHasEffect(spec, assignment.substr(0, assignment.find('='))));
   }
   FillDefaults(spec);
   HG_RETURN_IF_ERROR(Checker(spec).Check());

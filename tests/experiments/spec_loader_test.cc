@@ -34,6 +34,19 @@ absl::StatusOr<specs::Experiment> Resolve(const std::vector<std::string>& assign
   return ResolveSpec(Small(), profile, assignments);
 }
 
+TEST(ResolveSpecTest, AnOverrideThatNoCellWouldUseIsRefused) {
+  const auto spec = Resolve({"model.hierarchy=6@1"});
+  ASSERT_FALSE(spec.ok());
+  EXPECT_EQ(ExitCodeFor(spec.status()), kExitBadConfiguration);
+  EXPECT_EQ(MessageOf(spec.status()),
+            "--set model.hierarchy has no effect: every cell of small has its own; set "
+            "cells[0].model.hierarchy, cells[1].model.hierarchy, ...");
+  // One cell of two has a width of its own: the other takes this one.
+  EXPECT_TRUE(Resolve({"model.d_model=64"}).ok());
+  // Of the profile's single cell it is the only one.
+  EXPECT_FALSE(Resolve({"model.d_model=64"}, "tiny").ok());
+}
+
 TEST(ParseSpecTest, UnknownFieldNamesFileLineColumnAndTheFieldsThereAre) {
   const auto spec = ParseSpec("name: \"x\"\nmodel {\n  d_modle: 5\n}\n", "dir/x.textproto");
   ASSERT_FALSE(spec.ok());
