@@ -13,7 +13,8 @@ namespace hourglass {
 namespace {
 
 constexpr std::array<ModelFamily, 2> kFamilies = {{
-    {"hourglass", "Hourglass Transformer, any palindromic hierarchy (2@1 8@3 2@1)", MakeHourglassLm},
+    {"hourglass", "Hourglass Transformer, any palindromic hierarchy (2@1 8@3 2@1)",
+     MakeHourglassLm},
     {"vanilla", "Transformer at full length only (N@1), the paper's baseline", MakeVanillaLm},
 }};
 
@@ -26,11 +27,10 @@ absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(std::string_view family
   for (const ModelFamily& known : kFamilies) {
     if (known.name == family) return known.make(config);
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no model family '", std::string(family), "'; there are: ",
-                   absl::StrJoin(kFamilies, ", ", [](std::string* out, const ModelFamily& known) {
-                     out->append(known.name);
-                   })));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no model family '", std::string(family), "'; there are: ",
+      absl::StrJoin(kFamilies, ", ",
+                    [](std::string* out, const ModelFamily& known) { out->append(known.name); })));
 }
 
 absl::StatusOr<std::unique_ptr<LanguageModel>> MakeModel(const ModelConfig& config) {

@@ -10,8 +10,8 @@ namespace hourglass {
 absl::StatusOr<std::unique_ptr<LanguageModel>> MakeVanillaLm(const ModelConfig& config) {
   HG_ASSIGN_OR_RETURN(const Hierarchy hierarchy, Hierarchy::Parse(config.hierarchy));
   if (!hierarchy.IsVanilla()) {
-    return absl::InvalidArgumentError(absl::StrCat("model 'vanilla' has the hierarchy \"N@1\", got \"",
-                                                   config.hierarchy, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("model 'vanilla' has the hierarchy \"N@1\", got \"", config.hierarchy, "\""));
   }
   return MakeHourglassLm(config);
 }

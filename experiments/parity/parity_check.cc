@@ -94,8 +94,8 @@ struct Fixture {
 
 // Every tensor of the file that is neither a result nor an input must be a parameter of the model.
 absl::Status ExpectOnlyKnownTensors(const Fixture& fixture) {
-  std::vector<std::string> known = {"tokens",       "logits",  "loss",    "batches",    "losses",
-                                    "rates",        "prompt",  "sampled", "step_logits"};
+  std::vector<std::string> known = {"tokens", "logits", "loss",    "batches",    "losses",
+                                    "rates",  "prompt", "sampled", "step_logits"};
   for (const Parameter& parameter : fixture.parameters.parameters()) {
     for (const ParameterPart& part : parameter.parts) known.push_back(part.name);
   }
@@ -106,9 +106,8 @@ absl::Status ExpectOnlyKnownTensors(const Fixture& fixture) {
     }
     if (absl::StartsWith(bare, "aux.")) continue;
     if (std::find(known.begin(), known.end(), bare) == known.end()) {
-      return Broken(fixture.file,
-                    absl::StrCat("tensor '", name, "' belongs to no parameter of ",
-                                 fixture.model->config().Label()));
+      return Broken(fixture.file, absl::StrCat("tensor '", name, "' belongs to no parameter of ",
+                                               fixture.model->config().Label()));
     }
   }
   return absl::OkStatus();
@@ -126,10 +125,9 @@ absl::StatusOr<Fixture> OpenFixture(const std::string& path) {
   auto model = MakeModel(*config);
   if (!model.ok()) {
     const std::string what = absl::StrCat(path, ": ", std::string(model.status().message()));
-    return model.status().code() == absl::StatusCode::kInvalidArgument ? absl::DataLossError(what)
-                                                                       : absl::Status(
-                                                                             model.status().code(),
-                                                                             what);
+    return model.status().code() == absl::StatusCode::kInvalidArgument
+               ? absl::DataLossError(what)
+               : absl::Status(model.status().code(), what);
   }
   fixture.model = *std::move(model);
   HG_ASSIGN_OR_RETURN(fixture.parameters, ParametersOf(*fixture.model));
@@ -161,9 +159,9 @@ absl::StatusOr<std::vector<double>> ReadExpected(const Fixture& fixture, const s
                                                  const Shape& shape) {
   HG_ASSIGN_OR_RETURN(const FileTensor tensor, fixture.file.Find(name));
   if (!(tensor.shape == shape)) {
-    return Broken(fixture.file, absl::StrCat("tensor '", name, "' has shape ",
-                                             tensor.shape.ToString(), ", wanted ",
-                                             shape.ToString()));
+    return Broken(fixture.file,
+                  absl::StrCat("tensor '", name, "' has shape ", tensor.shape.ToString(),
+                               ", wanted ", shape.ToString()));
   }
   return fixture.file.ReadDoubles(name);
 }
@@ -337,8 +335,8 @@ absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
   HG_ASSIGN_OR_RETURN(const auto losses, ReadExpected(fixture, "losses", Shape{shape[0]}));
   HG_ASSIGN_OR_RETURN(const auto rates, ReadExpected(fixture, "rates", Shape{shape[0]}));
   HG_ASSIGN_OR_RETURN(const TrainSettings settings, TrajectorySettings(fixture, shape, dtype));
-  const auto data = std::make_shared<FixtureSequences>(batches, shape[2],
-                                                       fixture.model->config().vocab_size);
+  const auto data =
+      std::make_shared<FixtureSequences>(batches, shape[2], fixture.model->config().vocab_size);
   HG_ASSIGN_OR_RETURN(auto trainer, Trainer::Create(fixture.model, backend, data, settings));
   HG_RETURN_IF_ERROR(LoadParameters(*trainer->state(), fixture.parameters, fixture.file));
 
@@ -376,10 +374,9 @@ absl::StatusOr<ParityResult> CheckSampling(const Fixture& fixture, std::shared_p
     return Broken(fixture.file, "'sampled' does not extend 'prompt'");
   }
   const int64_t steps = shape[1] - prompt_shape[1];
-  HG_ASSIGN_OR_RETURN(
-      const auto wanted,
-      ReadExpected(fixture, "step_logits",
-                   Shape{shape[0], steps, fixture.model->config().vocab_size}));
+  HG_ASSIGN_OR_RETURN(const auto wanted,
+                      ReadExpected(fixture, "step_logits",
+                                   Shape{shape[0], steps, fixture.model->config().vocab_size}));
   HG_ASSIGN_OR_RETURN(auto state, LoadState(fixture, backend, dtype));
   Sampler sampler(fixture.model, backend, state, dtype);
   HG_ASSIGN_OR_RETURN(const SampleResult got, sampler.Greedy(prompt, shape[0], shape[1]));
@@ -403,8 +400,8 @@ absl::StatusOr<ParityResult> CheckKind(const Fixture& fixture, std::shared_ptr<B
 
 }  // namespace
 
-absl::StatusOr<ParityResult> CheckFixture(const std::string& path,
-                                          std::shared_ptr<Backend> backend, DType dtype) {
+absl::StatusOr<ParityResult> CheckFixture(const std::string& path, std::shared_ptr<Backend> backend,
+                                          DType dtype) {
   HG_ASSIGN_OR_RETURN(const Fixture fixture, OpenFixture(path));
   HG_ASSIGN_OR_RETURN(ParityResult result, CheckKind(fixture, std::move(backend), dtype));
   result.kind = fixture.kind;

@@ -1,6 +1,6 @@
 #pragma once
-// Holds a backend against a fixture of the parity oracle: the same weights, the same tokens, and then
-// logits, loss and every gradient, a training trajectory or a greedy sample.
+// Holds a backend against a fixture of the parity oracle: the same weights, the same tokens, and
+// then logits, loss and every gradient, a training trajectory or a greedy sample.
 
 #include <memory>
 #include <optional>
@@ -17,23 +17,23 @@ namespace hourglass {
 // the largest gradient of all parameters, because some are mathematically zero and hold rounding
 // noise only. What a fixture does not hold is absent.
 struct ParityResult {
-  std::string kind;                       // "model", "trajectory", "sampling"
-  std::string label;                      // of the configuration
+  std::string kind;   // "model", "trajectory", "sampling"
+  std::string label;  // of the configuration
   std::optional<double> logits;
-  std::optional<double> loss;             // of a trajectory: the worst of all steps
+  std::optional<double> loss;  // of a trajectory: the worst of all steps
   std::optional<double> gradients;
-  std::optional<double> final_parameters; // absolute; trajectories in f64 only
-  std::optional<bool> tokens_equal;       // samples only
-  std::vector<std::string> worst;         // up to three tensors, worst first
-  double limit = 0.0;                     // of logits, loss and gradients
+  std::optional<double> final_parameters;  // absolute; trajectories in f64 only
+  std::optional<bool> tokens_equal;        // samples only
+  std::vector<std::string> worst;          // up to three tensors, worst first
+  double limit = 0.0;                      // of logits, loss and gradients
   double final_parameters_limit = 0.0;
   bool ok = false;
 };
 
 // Errors: NotFound if the file is not there; DataLoss for a broken file or one whose tensors do not
-// fit its configuration; Unimplemented for an attention kind, or a dtype on this backend, that is not
-// built, naming it.
-absl::StatusOr<ParityResult> CheckFixture(const std::string& path,
-                                          std::shared_ptr<Backend> backend, DType dtype);
+// fit its configuration; Unimplemented for an attention kind, or a dtype on this backend, that is
+// not built, naming it.
+absl::StatusOr<ParityResult> CheckFixture(const std::string& path, std::shared_ptr<Backend> backend,
+                                          DType dtype);
 
 }  // namespace hourglass

@@ -11,7 +11,8 @@ absl::StatusOr<std::shared_ptr<Backend>> MakeBackend(const std::string& name) {
   if (name == "onednn") return MakeOneDnnBackend();
   if (name == "reference") return MakeReferenceBackend();
   if (name == "cuda") {
-    return absl::UnavailableError("backend \"cuda\" is not part of this build; there are: onednn, reference");
+    return absl::UnavailableError(
+        "backend \"cuda\" is not part of this build; there are: onednn, reference");
   }
   return UsageError(absl::StrCat("no backend \"", name, "\"; there are: onednn, reference"));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Counter-based randomness (Philox4x32-10, Salmon et al. 2011): a draw is a pure function of what it
-// is for, so thread count, micro-batch, fusion and recomputation all see the same numbers.
+// Counter-based randomness (Philox4x32-10, Salmon et al. 2011): a draw is a pure function of what
+// it is for, so thread count, micro-batch, fusion and recomputation all see the same numbers.
 
 #include <Random123/philox.h>
 

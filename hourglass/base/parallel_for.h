@@ -1,6 +1,7 @@
 #pragma once
 // One pool of threads for everything: OpenMP, shared with oneDNN. Built with
-// HOURGLASS_STD_THREADS (the tsan configuration) it is std::thread, which the sanitizer understands.
+// HOURGLASS_STD_THREADS (the tsan configuration) it is std::thread, which the sanitizer
+// understands.
 
 #include <cstdint>
 #include <functional>

@@ -39,9 +39,7 @@ absl::StatusOr<std::vector<TensorSpec>> FillOp::Infer(std::span<const TensorSpec
   return std::vector<TensorSpec>{spec_};
 }
 
-Value Add(Graph& graph, Value a, Value b) {
-  return graph.Add1(std::make_shared<AddOp>(), {a, b});
-}
+Value Add(Graph& graph, Value a, Value b) { return graph.Add1(std::make_shared<AddOp>(), {a, b}); }
 
 Value Cast(Graph& graph, Value x, DType to) {
   if (graph.spec(x).dtype == to) return x;

@@ -29,9 +29,9 @@ Value Graph::State(const std::string& name, TensorSpec spec) {
     return value;
   }
   if (!(this->spec(found->second) == spec)) {
-    SetError(absl::InvalidArgumentError(
-        absl::StrCat("state '", name, "' is asked for as ", spec.ToString(), " and as ",
-                     this->spec(found->second).ToString())));
+    SetError(absl::InvalidArgumentError(absl::StrCat("state '", name, "' is asked for as ",
+                                                     spec.ToString(), " and as ",
+                                                     this->spec(found->second).ToString())));
   }
   return found->second;
 }
@@ -52,7 +52,8 @@ std::vector<Value> Graph::Add(std::shared_ptr<const Op> op, std::vector<Value> i
     HG_CHECK(value.valid() && value.id < static_cast<int32_t>(values_.size()));
     specs.push_back(spec(value));
   }
-  auto inferred = status_.ok() ? op->Infer(specs) : absl::StatusOr<std::vector<TensorSpec>>(status_);
+  auto inferred =
+      status_.ok() ? op->Infer(specs) : absl::StatusOr<std::vector<TensorSpec>>(status_);
   if (!inferred.ok()) {
     if (status_.ok()) {
       SetError(absl::Status(

@@ -19,9 +19,9 @@ enum class ValueKind : uint8_t { kInput, kState, kConstant, kTemporary };
 struct ValueInfo {
   ValueKind kind = ValueKind::kTemporary;
   TensorSpec spec;
-  std::string name;    // inputs, states, constants: given name; temporaries: "%12"
-  int node = -1;       // producer, for temporaries
-  int output = 0;      // which output of the producer
+  std::string name;                     // inputs, states, constants: given name; temporaries: "%12"
+  int node = -1;                        // producer, for temporaries
+  int output = 0;                       // which output of the producer
   std::function<double(int64_t)> fill;  // constants: element by row-major index
 };
 
@@ -29,7 +29,7 @@ struct Node {
   std::shared_ptr<const Op> op;
   std::vector<Value> inputs;
   std::vector<Value> outputs;
-  std::string scope;   // path of the model part that recorded it
+  std::string scope;  // path of the model part that recorded it
 };
 
 class Graph {

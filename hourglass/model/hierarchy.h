@@ -21,9 +21,9 @@ struct HierarchyLevel {
 class Hierarchy {
  public:
   // InvalidArgument saying what is wrong and what a right one looks like: an item that is not
-  // layers@factor, an even number of items, factors that are no palindrome, an outermost factor other
-  // than 1, a factor not divisible by the one outside it, inner layer counts that are no palindrome
-  // (only the two outermost may differ). Counts may be 0, neighbouring factors equal.
+  // layers@factor, an even number of items, factors that are no palindrome, an outermost factor
+  // other than 1, a factor not divisible by the one outside it, inner layer counts that are no
+  // palindrome (only the two outermost may differ). Counts may be 0, neighbouring factors equal.
   static absl::StatusOr<Hierarchy> Parse(std::string_view text);
 
   const std::vector<HierarchyLevel>& levels() const { return levels_; }

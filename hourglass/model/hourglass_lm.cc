@@ -41,13 +41,13 @@ class HourglassLm : public LanguageModel {
   }
 
  private:
-  // Pads with id 0, shifts right by one (id 0 in front), so that position i sees tokens before i only.
+  // Pads with id 0, shifts right by one (id 0 in front), so that position i sees tokens before i
+  // only.
   Value Embed(const Scope& scope, const ModelInputs& in, int64_t length) const {
     scope.Enter();
     const Value shifted = ShiftRows(scope.graph(), in.tokens, 1, length);
-    const Value table =
-        scope.Parameter("embedding", Shape{config_.vocab_size, config_.d_model},
-                        Initializer::kEmbeddingUniform);
+    const Value table = scope.Parameter("embedding", Shape{config_.vocab_size, config_.d_model},
+                                        Initializer::kEmbeddingUniform);
     return scope.Dropout(Embedding(scope.graph(), table, shifted), "embedding.dropout");
   }
 

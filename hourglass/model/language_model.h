@@ -12,14 +12,14 @@
 namespace hourglass {
 
 struct ModelInputs {
-  Value tokens;        // i32 [batch, length], unshifted
+  Value tokens;  // i32 [batch, length], unshifted
   int64_t batch = 0;
   int64_t length = 0;  // need not be divisible by anything
 };
 
 struct ModelOutputs {
-  Value logits;                          // [batch, length, V]; logits at i see tokens before i only
-  std::vector<Value> auxiliary_losses;   // scalars added to the loss, for models that have any
+  Value logits;                         // [batch, length, V]; logits at i see tokens before i only
+  std::vector<Value> auxiliary_losses;  // scalars added to the loss, for models that have any
 };
 
 class LanguageModel {

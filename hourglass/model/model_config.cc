@@ -25,8 +25,8 @@ absl::Status CheckRange(const char* field, int64_t value, int64_t least, int64_t
 absl::Status CheckOneOf(const char* field, const std::string& value,
                         std::initializer_list<const char*> allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(field, " = \"", value, "\" is not one of: ",
-                                                 absl::StrJoin(allowed, ", ")));
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " = \"", value, "\" is not one of: ", absl::StrJoin(allowed, ", ")));
 }
 
 absl::Status CheckWidths(const ModelConfig& c) {
@@ -35,9 +35,8 @@ absl::Status CheckWidths(const ModelConfig& c) {
   HG_RETURN_IF_ERROR(CheckRange("d_ff", c.d_ff, 1, 4 * kLargestWidth));
   HG_RETURN_IF_ERROR(CheckRange("n_heads", c.n_heads, 1, c.d_model));
   if (c.d_model % 2 != 0 || c.d_model % c.n_heads != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("d_model = ", c.d_model,
-                                                   " is not even or not divisible by n_heads = ",
-                                                   c.n_heads));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "d_model = ", c.d_model, " is not even or not divisible by n_heads = ", c.n_heads));
   }
   return absl::OkStatus();
 }
@@ -66,7 +65,8 @@ absl::Status ModelConfig::Validate() const {
   HG_RETURN_IF_ERROR(CheckOneOf("shortening", shortening, {"average", "linear", "attention"}));
   HG_RETURN_IF_ERROR(CheckOneOf("shortening_query", shortening_query, {"average", "linear"}));
   HG_RETURN_IF_ERROR(CheckOneOf("upsampling", upsampling, {"repeat", "linear", "attention"}));
-  HG_RETURN_IF_ERROR(CheckOneOf("upsampling_query", upsampling_query, {"none", "linear", "repeat"}));
+  HG_RETURN_IF_ERROR(
+      CheckOneOf("upsampling_query", upsampling_query, {"none", "linear", "repeat"}));
   if (mask_id) HG_RETURN_IF_ERROR(CheckRange("mask_id", *mask_id, 0, vocab_size - 1));
   if (!(dropout >= 0.0 && dropout < 1.0)) {
     return absl::InvalidArgumentError(absl::StrCat("dropout = ", dropout, " is not in [0, 1)"));

@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 3> kQueryKeyValue = {"query", "key", "val
 constexpr std::array<std::string_view, 2> kKeyValue = {"key", "value"};
 
 // Kinds of the paper and the plans that are not in the table yet.
-constexpr std::array<std::string_view, 6> kPlannedKinds = {"favor_relu",   "favor_softmax", "local",
-                                                           "local_rotary", "lsh", "lsh_rotary"};
+constexpr std::array<std::string_view, 6> kPlannedKinds = {
+    "favor_relu", "favor_softmax", "local", "local_rotary", "lsh", "lsh_rotary"};
 
 AttentionAttributes AttributesOf(const Scope& scope, const AttentionConfig& config,
                                  const AttentionPlace& place, bool relative, bool packed) {
@@ -42,7 +42,8 @@ Value RecordAttention(const Scope& scope, const AttentionConfig& config,
                       const AttentionAttributes& attributes, std::vector<Value> in) {
   if (attributes.dropout > 0) in.push_back(scope.context().random);
   scope.Enter();
-  const Value mixed = scope.graph().Add(std::make_shared<AttentionOp>(attributes), std::move(in))[0];
+  const Value mixed =
+      scope.graph().Add(std::make_shared<AttentionOp>(attributes), std::move(in))[0];
   return Linear(scope.Sub("output"), mixed, config.d_model, config.d_model);
 }
 
@@ -66,8 +67,8 @@ Value RotarySelfAttention(const Scope& scope, const AttentionConfig& config,
                           const AttentionPlace& place, Value x, Value) {
   const int64_t d = config.d_model;
   const Value packed = PackedLinear(scope, x, "query_key_value", kQueryKeyValue, d, d);
-  const Value turned = scope.graph().Add1(
-      std::make_shared<RotaryOp>(config.n_heads, place.spacing, +1), {packed});
+  const Value turned =
+      scope.graph().Add1(std::make_shared<RotaryOp>(config.n_heads, place.spacing, +1), {packed});
   return RecordAttention(scope, config, AttributesOf(scope, config, place, false, true), {turned});
 }
 
@@ -78,9 +79,8 @@ constexpr std::array<AttentionKind, 3> kKinds = {{
 }};
 
 std::string NamesOfKinds() {
-  return absl::StrJoin(kKinds, ", ", [](std::string* out, const AttentionKind& kind) {
-    out->append(kind.name);
-  });
+  return absl::StrJoin(kKinds, ", ",
+                       [](std::string* out, const AttentionKind& kind) { out->append(kind.name); });
 }
 
 }  // namespace
@@ -92,9 +92,8 @@ absl::StatusOr<const AttentionKind*> FindAttentionKind(std::string_view name) {
     if (kind.name == name) return &kind;
   }
   if (std::find(kPlannedKinds.begin(), kPlannedKinds.end(), name) != kPlannedKinds.end()) {
-    return absl::UnimplementedError(absl::StrCat("attention kind '", std::string(name),
-                                                 "' is not built yet; there are: ",
-                                                 NamesOfKinds()));
+    return absl::UnimplementedError(absl::StrCat(
+        "attention kind '", std::string(name), "' is not built yet; there are: ", NamesOfKinds()));
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown attention kind '", std::string(name),
                                                  "'; there are: ", NamesOfKinds()));

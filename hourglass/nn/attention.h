@@ -31,14 +31,14 @@ using AttentionFn = Value (*)(const Scope& scope, const AttentionConfig& config,
 struct AttentionKind {
   std::string_view name;
   AttentionFn record;
-  bool causal = true;    // asserted by the causality tests
-  bool relative = false; // uses the shared relative_bias.{u,v}
+  bool causal = true;     // asserted by the causality tests
+  bool relative = false;  // uses the shared relative_bias.{u,v}
 };
 
 std::span<const AttentionKind> AttentionKinds();
 
-// The kind of that name. Unimplemented for one that is planned but not built, InvalidArgument for an
-// unknown one; both name it and list those there are.
+// The kind of that name. Unimplemented for one that is planned but not built, InvalidArgument for
+// an unknown one; both name it and list those there are.
 absl::StatusOr<const AttentionKind*> FindAttentionKind(std::string_view name);
 
 // Relative attention between different lengths, as resampling uses it (A5).

@@ -17,8 +17,7 @@ Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x) {
 Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
             const AttentionPlace& place, Value x) {
   const Value normal = Norm(scope.Sub("attention_norm"), x, config.attention.d_model);
-  const Value mixed =
-      kind.record(scope.Sub("attention"), config.attention, place, normal, normal);
+  const Value mixed = kind.record(scope.Sub("attention"), config.attention, place, normal, normal);
   const Value kept = scope.Enter().Dropout(mixed, "attention.dropout");
   return FeedForwardHalf(scope, config, Add(scope.graph(), x, kept));
 }

@@ -14,8 +14,8 @@ struct BlockConfig {
 Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
             const AttentionPlace& place, Value x);
 
-// x + Drop(FF(LN x)) with scope.feed_forward_norm and scope.feed_forward: the second half of a block
-// and of the attention resamplers.
+// x + Drop(FF(LN x)) with scope.feed_forward_norm and scope.feed_forward: the second half of a
+// block and of the attention resamplers.
 Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x);
 
 // `layers` blocks scope.0, scope.1, .. and a final scope.norm, also after no block at all (A1).

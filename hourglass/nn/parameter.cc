@@ -27,11 +27,16 @@ double InitialValue(const ParameterPart& part, const CounterRng& rng, int64_t el
   const double in = static_cast<double>(part.shape[0]);
   const double out = static_cast<double>(part.shape[-1]);
   switch (part.initializer) {
-    case Initializer::kGlorotUniform: return Uniform(rng, element, std::sqrt(6.0 / (in + out)));
-    case Initializer::kEmbeddingUniform: return Uniform(rng, element, std::sqrt(3.0 / out));
-    case Initializer::kTinyNormal: return kTinyDeviation * Normal(rng, element);
-    case Initializer::kOnes: return 1.0;
-    case Initializer::kZeros: return 0.0;
+    case Initializer::kGlorotUniform:
+      return Uniform(rng, element, std::sqrt(6.0 / (in + out)));
+    case Initializer::kEmbeddingUniform:
+      return Uniform(rng, element, std::sqrt(3.0 / out));
+    case Initializer::kTinyNormal:
+      return kTinyDeviation * Normal(rng, element);
+    case Initializer::kOnes:
+      return 1.0;
+    case Initializer::kZeros:
+      return 0.0;
   }
   return 0.0;
 }

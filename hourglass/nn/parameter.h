@@ -11,23 +11,23 @@
 
 namespace hourglass {
 
-// Starting values (A6): products are Glorot-uniform, the embedding uniform with variance 1/d, biases
-// N(0, 1e-6), norms 1 and 0.
+// Starting values (A6): products are Glorot-uniform, the embedding uniform with variance 1/d,
+// biases N(0, 1e-6), norms 1 and 0.
 enum class Initializer : uint8_t { kGlorotUniform, kEmbeddingUniform, kTinyNormal, kOnes, kZeros };
 
 // A column range of a stored parameter under its canonical name (parity/README section 3): the name
 // in checkpoints and fixtures. Each part starts on its own, as if it were stored alone.
 struct ParameterPart {
-  std::string name;        // "pre.0.attention.query.weight"
-  Shape shape;             // [512, 512]
+  std::string name;  // "pre.0.attention.query.weight"
+  Shape shape;       // [512, 512]
   int64_t first_column = 0;
   Initializer initializer = Initializer::kZeros;
 };
 
 // A parameter as it lies in memory; parts are side by side along the last axis.
 struct Parameter {
-  std::string name;        // "pre.0.attention.query_key_value.weight"
-  Shape shape;             // [512, 1536]
+  std::string name;  // "pre.0.attention.query_key_value.weight"
+  Shape shape;       // [512, 1536]
   std::vector<ParameterPart> parts;
 };
 
@@ -46,8 +46,8 @@ class ParameterTable {
   std::map<std::string, size_t> index_;
 };
 
-// Starting values of a stored parameter, row-major: element e of part p is a pure function of (seed,
-// p.name, e), whatever the packing.
+// Starting values of a stored parameter, row-major: element e of part p is a pure function of
+// (seed, p.name, e), whatever the packing.
 std::vector<double> InitialValues(const Parameter& parameter, uint64_t seed);
 
 // Copies between a stored parameter [rows, columns] and one part of it [rows, part columns]; rank-1

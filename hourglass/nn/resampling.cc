@@ -11,8 +11,7 @@ namespace {
 // The k vectors of a group side by side, then one map: [B, n, d] -> [B, n/k, d].
 Value LinearPool(const Scope& scope, Value x, int64_t k, int64_t length, int64_t d) {
   scope.Enter();
-  const Value grouped =
-      Reshape(scope.graph(), x, Shape{scope.context().batch, length / k, k * d});
+  const Value grouped = Reshape(scope.graph(), x, Shape{scope.context().batch, length / k, k * d});
   return Linear(scope, grouped, k * d, d);
 }
 

@@ -22,10 +22,10 @@ Value Shorten(const Scope& scope, const ShorteningConfig& config, Value delayed)
 
 struct UpsamplingConfig {
   BlockConfig block;
-  std::string method;   // repeat | linear | attention
-  std::string query;    // U of attention: none | linear | repeat
+  std::string method;  // repeat | linear | attention
+  std::string query;   // U of attention: none | linear | repeat
   int64_t k = 1;
-  int64_t length = 0;   // of the fine sequence
+  int64_t length = 0;  // of the fine sequence
 };
 
 // coarse [B, length / k, d], fine [B, length, d] (kept from before shortening) -> [B, length, d],

@@ -16,17 +16,17 @@ namespace hourglass {
 struct RecordingContext {
   Graph* graph = nullptr;
   ParameterTable* parameters = nullptr;
-  DType dtype = DType::kF32;   // of products and activations; norms, softmax and loss keep at least f32
-  bool training = false;       // dropout is recorded only when training
+  DType dtype =
+      DType::kF32;        // of products and activations; norms, softmax and loss keep at least f32
+  bool training = false;  // dropout is recorded only when training
   double dropout = 0.0;
-  Value random;                // u32[4] (ops/dropout.h); valid only when training with dropout
+  Value random;  // u32[4] (ops/dropout.h); valid only when training with dropout
   int64_t batch = 1;
 };
 
 class Scope {
  public:
-  Scope(RecordingContext* context, std::string path)
-      : context_(context), path_(std::move(path)) {
+  Scope(RecordingContext* context, std::string path) : context_(context), path_(std::move(path)) {
     graph().set_scope(path_);
   }
   // The scope of a named part; its nodes carry the path "path.name".
@@ -45,8 +45,8 @@ class Scope {
   // A parameter whose full name is given, for those that the whole model shares.
   Value SharedParameter(const std::string& full_name, Shape shape, Initializer initializer) const;
 
-  // Dropout at the rate of the model; `name` completes the random site "path.name". Identity when not
-  // training.
+  // Dropout at the rate of the model; `name` completes the random site "path.name". Identity when
+  // not training.
   Value Dropout(Value x, std::string_view name) const;
   RandomSite SiteOf(std::string_view name) const;
   double DropoutRate() const { return context_->training ? context_->dropout : 0.0; }

@@ -74,8 +74,7 @@ int64_t ExtraOfTrax(const AttentionAttributes& a, const AttentionSizes& s) {
   if (!a.relative || a.packed) return 0;
   const int64_t positions = g.Positions();
   const int64_t projection = 2 * positions * s.width * s.width;
-  const int64_t scores =
-      2 * s.batch * s.width * g.queries * (2 * positions - g.keys);
+  const int64_t scores = 2 * s.batch * s.width * g.queries * (2 * positions - g.keys);
   return projection + scores;
 }
 
@@ -96,9 +95,9 @@ absl::Status AttentionGeometry::Validate() const {
       (query_step == 1 || key_step == 1) && queries * query_step == keys * key_step) {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "attention: ", queries, " queries of step ", query_step, " and ", keys, " keys of step ",
-      key_step, " do not cover the same positions"));
+  return absl::InvalidArgumentError(absl::StrCat("attention: ", queries, " queries of step ",
+                                                 query_step, " and ", keys, " keys of step ",
+                                                 key_step, " do not cover the same positions"));
 }
 
 AttentionInputs InputsOf(const AttentionAttributes& a) {

@@ -39,9 +39,9 @@ struct AttentionGeometry {
 struct AttentionAttributes {
   AttentionGeometry geometry;
   int64_t heads = 1;
-  bool relative = false;   // takes r, u and v
-  bool packed = false;     // queries, keys and values lie in one tensor [B, n, 3d]
-  double dropout = 0.0;    // on the probabilities, after the softmax
+  bool relative = false;  // takes r, u and v
+  bool packed = false;    // queries, keys and values lie in one tensor [B, n, 3d]
+  double dropout = 0.0;   // on the probabilities, after the softmax
   RandomSite site = 0;
 };
 
@@ -94,9 +94,9 @@ class AttentionGradOp : public Op {
 
 // Places of the inputs of both ops; -1 where an input is absent.
 struct AttentionInputs {
-  int query = 0, key_value = 0;   // the same place if packed
+  int query = 0, key_value = 0;  // the same place if packed
   int r = -1, u = -1, v = -1, random = -1;
-  int count = 0;                  // of AttentionOp; out, log_sum_exp, d_out follow
+  int count = 0;  // of AttentionOp; out, log_sum_exp, d_out follow
 };
 AttentionInputs InputsOf(const AttentionAttributes& attributes);
 

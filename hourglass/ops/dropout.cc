@@ -11,9 +11,7 @@ absl::Status ExpectRandom(std::string_view op, const TensorSpec& got) {
   return ExpectDType(op, "random", got, DType::kU32);
 }
 
-std::string DropoutOp::Attributes() const {
-  return absl::StrCat("rate=", rate_, " site=", site_);
-}
+std::string DropoutOp::Attributes() const { return absl::StrCat("rate=", rate_, " site=", site_); }
 
 absl::StatusOr<std::vector<TensorSpec>> DropoutOp::Infer(std::span<const TensorSpec> in) const {
   HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, 2));

@@ -5,8 +5,8 @@
 
 namespace hourglass {
 
-// The input that feeds every random draw: u32[4] = {seed low, seed high, update step, global index of
-// the first sequence of this micro-batch}.
+// The input that feeds every random draw: u32[4] = {seed low, seed high, update step, global index
+// of the first sequence of this micro-batch}.
 inline constexpr int64_t kRandomInputSize = 4;
 absl::Status ExpectRandom(std::string_view op, const TensorSpec& got);
 

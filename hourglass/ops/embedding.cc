@@ -30,9 +30,7 @@ std::vector<std::optional<Value>> EmbeddingOp::Gradient(Graph& graph, const Node
           std::nullopt};
 }
 
-std::string EmbeddingGradOp::Attributes() const {
-  return absl::StrCat("vocab_size=", vocab_size_);
-}
+std::string EmbeddingGradOp::Attributes() const { return absl::StrCat("vocab_size=", vocab_size_); }
 
 absl::StatusOr<std::vector<TensorSpec>> EmbeddingGradOp::Infer(
     std::span<const TensorSpec> in) const {

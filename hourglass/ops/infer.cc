@@ -35,8 +35,8 @@ absl::Status ExpectRank(std::string_view op, std::string_view what, const Tensor
 absl::Status ExpectDType(std::string_view op, std::string_view what, const TensorSpec& got,
                          DType wanted) {
   if (got.dtype == wanted) return absl::OkStatus();
-  return Wrong(op, what, absl::StrCat("is ", got.ToString(), ", wanted ",
-                                      std::string(Name(wanted))));
+  return Wrong(op, what,
+               absl::StrCat("is ", got.ToString(), ", wanted ", std::string(Name(wanted))));
 }
 
 absl::Status ExpectFloating(std::string_view op, std::string_view what, const TensorSpec& got) {

@@ -24,18 +24,17 @@ absl::StatusOr<std::vector<TensorSpec>> ShiftRowsOp::Infer(std::span<const Tenso
   return std::vector<TensorSpec>{out};
 }
 
-std::vector<std::optional<Value>> ShiftRowsOp::Gradient(
-    Graph& graph, const Node& node, std::span<const std::optional<Value>> d_out,
-    const std::vector<bool>&) const {
+std::vector<std::optional<Value>> ShiftRowsOp::Gradient(Graph& graph, const Node& node,
+                                                        std::span<const std::optional<Value>> d_out,
+                                                        const std::vector<bool>&) const {
   return {ShiftRows(graph, *d_out[0], -offset_, graph.spec(node.inputs[0]).shape[1])};
 }
 
 absl::StatusOr<std::vector<TensorSpec>> ReshapeOp::Infer(std::span<const TensorSpec> in) const {
   HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, 1));
   if (in[0].Elements() != shape_.Elements()) {
-    return absl::InvalidArgumentError(absl::StrCat("reshape: ", in[0].ToString(),
-                                                   " does not have the elements of ",
-                                                   shape_.ToString()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "reshape: ", in[0].ToString(), " does not have the elements of ", shape_.ToString()));
   }
   return std::vector<TensorSpec>{{shape_, in[0].dtype}};
 }

@@ -15,8 +15,7 @@ Value MatmulTransposed(Graph& graph, bool transpose_a, bool transpose_b, Value a
 }  // namespace
 
 std::string MatmulOp::Attributes() const {
-  return absl::StrCat("transpose_a=", transpose_a_, " transpose_b=", transpose_b_,
-                      " bias=", bias_);
+  return absl::StrCat("transpose_a=", transpose_a_, " transpose_b=", transpose_b_, " bias=", bias_);
 }
 
 MatmulSizes SizesOf(const MatmulOp& op, std::span<const TensorSpec> in) {

@@ -23,9 +23,9 @@ Cost LayerNormOp::Count(std::span<const TensorSpec> in, std::span<const TensorSp
   return cost;
 }
 
-std::vector<std::optional<Value>> LayerNormOp::Gradient(
-    Graph& graph, const Node& node, std::span<const std::optional<Value>> d_out,
-    const std::vector<bool>&) const {
+std::vector<std::optional<Value>> LayerNormOp::Gradient(Graph& graph, const Node& node,
+                                                        std::span<const std::optional<Value>> d_out,
+                                                        const std::vector<bool>&) const {
   ExpectGradientOfFirstOutput(graph, node, d_out, {"mean", "rstd"});
   if (!d_out[0]) return {std::nullopt, std::nullopt, std::nullopt};
   const std::vector<Value> d_in =

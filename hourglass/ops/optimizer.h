@@ -23,7 +23,12 @@ class SumSquaresOp : public Op {
 };
 
 // Places of the numbers in the `scalars` input of AdamOp.
-enum AdamScalar : int { kAdamRate = 0, kAdamCorrection1 = 1, kAdamCorrection2 = 2, kAdamScalars = 3 };
+enum AdamScalar : int {
+  kAdamRate = 0,
+  kAdamCorrection1 = 1,
+  kAdamCorrection2 = 2,
+  kAdamScalars = 3
+};
 
 // One Adam step over flat arenas (C1, parity/README section 7):
 //   g = gradient * clip,  clip = min(1, max_norm / sqrt(sum_squares)), or 1 if max_norm is 0

@@ -22,8 +22,9 @@ absl::StatusOr<std::vector<TensorSpec>> RotaryOp::Infer(std::span<const TensorSp
   HG_RETURN_IF_ERROR(ExpectFloating(Name(), "x", in[0]));
   HG_RETURN_IF_ERROR(ExpectRank(Name(), "x", in[0], 3));
   if (heads_ < 1 || in[0].shape[2] % (6 * heads_) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "rotary: the heads of ", in[0].ToString(), " with ", heads_, " heads are not of even width"));
+    return absl::InvalidArgumentError(absl::StrCat("rotary: the heads of ", in[0].ToString(),
+                                                   " with ", heads_,
+                                                   " heads are not of even width"));
   }
   return std::vector<TensorSpec>{in[0]};
 }

@@ -4,10 +4,10 @@
 
 namespace hourglass {
 
-// Rotary positions on packed queries and keys: x [B, n, 3d] -> [B, n, 3d]. In each head of the first
-// 2d columns dimension a pairs with a + dh/2 and turns by direction * i * spacing * 10000^(-2a/dh) at
-// row i (per head, E2 trap 2); the last d columns (values) are copied. direction is +1, or -1 for the
-// gradient. dh must be even.
+// Rotary positions on packed queries and keys: x [B, n, 3d] -> [B, n, 3d]. In each head of the
+// first 2d columns dimension a pairs with a + dh/2 and turns by direction * i * spacing *
+// 10000^(-2a/dh) at row i (per head, E2 trap 2); the last d columns (values) are copied. direction
+// is +1, or -1 for the gradient. dh must be even.
 class RotaryOp : public Op {
  public:
   RotaryOp(int64_t heads, int64_t spacing, int direction)

@@ -28,8 +28,7 @@ std::string NodeSpecs::ToString() const {
 // than the machine is refused here and not by the kernel's out-of-memory killer alone.
 absl::StatusOr<Backend::Buffer> HostBackend::Allocate(size_t bytes) {
   const size_t size = std::max<size_t>(bytes, 1);
-  void* memory =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return absl::ResourceExhaustedError(
         absl::StrCat("cannot allocate ", bytes, " bytes: ", std::strerror(errno)));

@@ -16,13 +16,21 @@ absl::StatusOr<std::vector<double>> ReadAsDouble(Program& program, const TensorV
   std::vector<double> numbers(static_cast<size_t>(view.spec.Elements()));
   for (size_t i = 0; i < numbers.size(); ++i) {
     switch (view.spec.dtype) {
-      case DType::kF64: numbers[i] = reinterpret_cast<const double*>(host.data())[i]; break;
-      case DType::kF32: numbers[i] = reinterpret_cast<const float*>(host.data())[i]; break;
+      case DType::kF64:
+        numbers[i] = reinterpret_cast<const double*>(host.data())[i];
+        break;
+      case DType::kF32:
+        numbers[i] = reinterpret_cast<const float*>(host.data())[i];
+        break;
       case DType::kBF16:
         numbers[i] = static_cast<float>(reinterpret_cast<const BFloat16*>(host.data())[i]);
         break;
-      case DType::kI32: numbers[i] = reinterpret_cast<const int32_t*>(host.data())[i]; break;
-      case DType::kU32: numbers[i] = reinterpret_cast<const uint32_t*>(host.data())[i]; break;
+      case DType::kI32:
+        numbers[i] = reinterpret_cast<const int32_t*>(host.data())[i];
+        break;
+      case DType::kU32:
+        numbers[i] = reinterpret_cast<const uint32_t*>(host.data())[i];
+        break;
     }
   }
   return numbers;
@@ -33,7 +41,9 @@ absl::Status WriteFromDouble(Program& program, const TensorView& view,
   std::vector<std::byte> host(static_cast<size_t>(view.spec.Bytes()));
   for (size_t i = 0; i < numbers.size(); ++i) {
     switch (view.spec.dtype) {
-      case DType::kF64: reinterpret_cast<double*>(host.data())[i] = numbers[i]; break;
+      case DType::kF64:
+        reinterpret_cast<double*>(host.data())[i] = numbers[i];
+        break;
       case DType::kF32:
         reinterpret_cast<float*>(host.data())[i] = static_cast<float>(numbers[i]);
         break;
@@ -72,9 +82,9 @@ absl::Status ExpectSameNode(const Graph& a, const Graph& b, size_t n) {
     same = a.spec(left.outputs[i]).shape == b.spec(right.outputs[i]).shape;
   }
   if (same) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "node ", n, " differs: '", std::string(left.op->Name()), "' in '", left.scope, "' and '",
-      std::string(right.op->Name()), "' in '", right.scope, "'"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("node ", n, " differs: '", std::string(left.op->Name()), "' in '", left.scope,
+                   "' and '", std::string(right.op->Name()), "' in '", right.scope, "'"));
 }
 
 }  // namespace
@@ -91,7 +101,8 @@ absl::StatusOr<ProgramDifference> ComparePrograms(Program& a, Program& b, double
     HG_RETURN_IF_ERROR(ExpectSameNode(left, right, n));
     const Node& node = left.nodes()[n];
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      HG_ASSIGN_OR_RETURN(const std::vector<double> numbers, ReadAsDouble(a, a.view(node.inputs[i])));
+      HG_ASSIGN_OR_RETURN(const std::vector<double> numbers,
+                          ReadAsDouble(a, a.view(node.inputs[i])));
       HG_RETURN_IF_ERROR(WriteFromDouble(b, b.view(right.nodes()[n].inputs[i]), numbers));
     }
     HG_RETURN_IF_ERROR(a.RunNode(static_cast<int>(n)));

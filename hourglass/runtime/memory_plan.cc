@@ -18,8 +18,8 @@ int64_t RoundUp(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * 
 // Values that share memory form one buffer; `root` is the value that owns it.
 struct Buffer {
   int64_t bytes = 0;
-  int first = 0;   // node that writes it first
-  int last = -1;   // last node that touches it
+  int first = 0;  // node that writes it first
+  int last = -1;  // last node that touches it
   int64_t offset = -1;
 };
 
@@ -217,9 +217,8 @@ class Planner {
       buffer.last = std::max(buffer.last, options_.keep_all ? end : last_use_[i]);
       if (info(i).node > buffer.last) buffer.last = info(i).node;
     }
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      return buffers[a].bytes > buffers[b].bytes;
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
     std::vector<size_t> placed;  // ascending by offset
     for (const size_t id : order) {
       Buffer& buffer = buffers[id];
@@ -231,10 +230,9 @@ class Planner {
         offset = std::max(offset, other.offset + other.bytes);
       }
       buffer.offset = offset;
-      placed.insert(std::upper_bound(placed.begin(), placed.end(), id,
-                                     [&](size_t a, size_t b) {
-                                       return buffers[a].offset < buffers[b].offset;
-                                     }),
+      placed.insert(std::upper_bound(
+                        placed.begin(), placed.end(), id,
+                        [&](size_t a, size_t b) { return buffers[a].offset < buffers[b].offset; }),
                     id);
       plan_.places[id] = {Block::kTemporary, offset, -1};
       plan_.temporary_bytes = std::max(plan_.temporary_bytes, offset + buffer.bytes);

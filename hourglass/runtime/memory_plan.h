@@ -20,8 +20,8 @@ struct MemoryPlan {
   enum class Block : uint8_t { kNone, kInput, kOutput, kConstant, kTemporary, kState };
   struct Place {
     Block block = Block::kNone;
-    int64_t offset = 0;       // bytes from the start of the block, or inside the state arena
-    int arena = -1;           // kState
+    int64_t offset = 0;  // bytes from the start of the block, or inside the state arena
+    int arena = -1;      // kState
   };
   std::vector<Place> places;  // by value id; a view or an in-place output shares its source's place
   int64_t input_bytes = 0;

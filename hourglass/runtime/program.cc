@@ -38,23 +38,39 @@ void FillTyped(const ValueInfo& value, std::byte* out) {
 std::vector<std::byte> FillHost(const ValueInfo& value) {
   std::vector<std::byte> bytes(static_cast<size_t>(value.spec.Bytes()));
   switch (value.spec.dtype) {
-    case DType::kF32: FillTyped<float>(value, bytes.data()); break;
-    case DType::kBF16: FillTyped<BFloat16>(value, bytes.data()); break;
-    case DType::kF64: FillTyped<double>(value, bytes.data()); break;
-    case DType::kI32: FillTyped<int32_t>(value, bytes.data()); break;
-    case DType::kU32: FillTyped<uint32_t>(value, bytes.data()); break;
+    case DType::kF32:
+      FillTyped<float>(value, bytes.data());
+      break;
+    case DType::kBF16:
+      FillTyped<BFloat16>(value, bytes.data());
+      break;
+    case DType::kF64:
+      FillTyped<double>(value, bytes.data());
+      break;
+    case DType::kI32:
+      FillTyped<int32_t>(value, bytes.data());
+      break;
+    case DType::kU32:
+      FillTyped<uint32_t>(value, bytes.data());
+      break;
   }
   return bytes;
 }
 
 std::string_view BlockName(Block block) {
   switch (block) {
-    case Block::kInput: return "input";
-    case Block::kOutput: return "output";
-    case Block::kConstant: return "constant";
-    case Block::kTemporary: return "temporary";
-    case Block::kState: return "state";
-    case Block::kNone: break;
+    case Block::kInput:
+      return "input";
+    case Block::kOutput:
+      return "output";
+    case Block::kConstant:
+      return "constant";
+    case Block::kTemporary:
+      return "temporary";
+    case Block::kState:
+      return "state";
+    case Block::kNone:
+      break;
   }
   return "none";
 }
@@ -93,8 +109,8 @@ absl::Status Program::CompileKernels() {
       auto kernel = backend_->Compile(SpecsOf(graph_, node));
       if (!kernel.ok()) return kernel.status();
       step.kernel = *std::move(kernel);
-      plan_.workspace_bytes = std::max(plan_.workspace_bytes,
-                                       static_cast<int64_t>(step.kernel->WorkspaceBytes()));
+      plan_.workspace_bytes =
+          std::max(plan_.workspace_bytes, static_cast<int64_t>(step.kernel->WorkspaceBytes()));
       executed_flops_ += step.kernel->Executed();
     }
     steps_.push_back(std::move(step));
@@ -113,18 +129,26 @@ absl::Status Program::PlaceValues(const ProgramOptions&) {
     const MemoryPlan::Place& place = plan_.places[i];
     TensorView view{graph_.values()[i].spec, nullptr};
     switch (place.block) {
-      case Block::kInput: view.data = blocks_[0].get() + place.offset; break;
-      case Block::kOutput: view.data = blocks_[1].get() + place.offset; break;
-      case Block::kConstant: view.data = blocks_[2].get() + place.offset; break;
-      case Block::kTemporary: view.data = blocks_[3].get() + place.offset; break;
+      case Block::kInput:
+        view.data = blocks_[0].get() + place.offset;
+        break;
+      case Block::kOutput:
+        view.data = blocks_[1].get() + place.offset;
+        break;
+      case Block::kConstant:
+        view.data = blocks_[2].get() + place.offset;
+        break;
+      case Block::kTemporary:
+        view.data = blocks_[3].get() + place.offset;
+        break;
       case Block::kState: {
-        const std::string& arena =
-            state_->spec().arenas()[static_cast<size_t>(place.arena)].name;
+        const std::string& arena = state_->spec().arenas()[static_cast<size_t>(place.arena)].name;
         HG_ASSIGN_OR_RETURN(const TensorView whole, state_->Find(arena));
         view.data = static_cast<std::byte*>(whole.data) + place.offset;
         break;
       }
-      case Block::kNone: break;
+      case Block::kNone:
+        break;
     }
     views_.push_back(view);
   }
@@ -154,8 +178,8 @@ absl::StatusOr<Value> Program::FindInput(std::string_view name) const {
     if (value.name == name) return Value{static_cast<int32_t>(i)};
     names.push_back(value.name);
   }
-  return absl::NotFoundError(absl::StrCat("no input '", std::string(name), "'; there are: ",
-                                          absl::StrJoin(names, ", ")));
+  return absl::NotFoundError(
+      absl::StrCat("no input '", std::string(name), "'; there are: ", absl::StrJoin(names, ", ")));
 }
 
 absl::StatusOr<Value> Program::FindOutput(std::string_view name) const {
@@ -164,8 +188,8 @@ absl::StatusOr<Value> Program::FindOutput(std::string_view name) const {
     if (known == name) return value;
     names.push_back(known);
   }
-  return absl::NotFoundError(absl::StrCat("no output '", std::string(name), "'; there are: ",
-                                          absl::StrJoin(names, ", ")));
+  return absl::NotFoundError(
+      absl::StrCat("no output '", std::string(name), "'; there are: ", absl::StrJoin(names, ", ")));
 }
 
 bool Program::HasInput(std::string_view name) const { return FindInput(name).ok(); }
@@ -225,8 +249,8 @@ absl::Status Program::RunNode(int index) {
   absl::Status status = step.kernel->Run(context_, step.in, step.out, workspace_);
   if (!status.ok()) {
     const Node& node = graph_.nodes()[static_cast<size_t>(index)];
-    return absl::Status(status.code(), absl::StrCat(std::string(status.message()), " (in '",
-                                                    node.scope, "')"));
+    return absl::Status(status.code(),
+                        absl::StrCat(std::string(status.message()), " (in '", node.scope, "')"));
   }
   if (profiling_) {
     HG_RETURN_IF_ERROR(backend_->Synchronize());

@@ -32,8 +32,8 @@ struct ProgramOptions {
 
 class Program {
  public:
-  // Compiles every node on the backend. All errors of graph, plan and backend are found here, before
-  // the first step. `state` may be null if the graph uses none.
+  // Compiles every node on the backend. All errors of graph, plan and backend are found here,
+  // before the first step. `state` may be null if the graph uses none.
   static absl::StatusOr<std::unique_ptr<Program>> Compile(Graph graph,
                                                           std::shared_ptr<Backend> backend,
                                                           std::shared_ptr<State> state,
@@ -65,8 +65,8 @@ class Program {
   // Implementation name -> number of nodes, sorted.
   std::vector<std::pair<std::string, int>> Implementations() const;
 
-  // One line per node (op, attributes, values with specs, place) and a memory summary; the same text
-  // for the same graph, whatever the machine.
+  // One line per node (op, attributes, values with specs, place) and a memory summary; the same
+  // text for the same graph, whatever the machine.
   std::string Dump() const;
 
  private:

@@ -76,9 +76,8 @@ absl::StatusOr<TensorView> State::Find(std::string_view name) const {
 absl::Status State::Upload(std::string_view name, const void* host, size_t bytes) {
   HG_ASSIGN_OR_RETURN(const TensorView view, Find(name));
   if (static_cast<int64_t>(bytes) != view.spec.Bytes()) {
-    return absl::InvalidArgumentError(absl::StrCat("state '", std::string(name), "' is ",
-                                                   view.spec.ToString(), ", got ", bytes,
-                                                   " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "state '", std::string(name), "' is ", view.spec.ToString(), ", got ", bytes, " bytes"));
   }
   return backend_->Upload(view.data, host, bytes);
 }
@@ -86,9 +85,8 @@ absl::Status State::Upload(std::string_view name, const void* host, size_t bytes
 absl::Status State::Download(std::string_view name, void* host, size_t bytes) const {
   HG_ASSIGN_OR_RETURN(const TensorView view, Find(name));
   if (static_cast<int64_t>(bytes) != view.spec.Bytes()) {
-    return absl::InvalidArgumentError(absl::StrCat("state '", std::string(name), "' is ",
-                                                   view.spec.ToString(), ", wanted ", bytes,
-                                                   " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "state '", std::string(name), "' is ", view.spec.ToString(), ", wanted ", bytes, " bytes"));
   }
   return backend_->Download(host, view.data, bytes);
 }

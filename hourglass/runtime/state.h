@@ -14,8 +14,9 @@
 
 namespace hourglass {
 
-// Layout of a State: flat arenas of one dtype, each cut into named tensors. Tensors start at multiples
-// of 64 bytes; the gaps are zero and stay zero under every op that treats an arena as one tensor.
+// Layout of a State: flat arenas of one dtype, each cut into named tensors. Tensors start at
+// multiples of 64 bytes; the gaps are zero and stay zero under every op that treats an arena as one
+// tensor.
 class StateSpec {
  public:
   struct Entry {
@@ -27,7 +28,7 @@ class StateSpec {
   struct Arena {
     std::string name;
     DType dtype = DType::kF32;
-    int64_t elements = 0;   // gaps included
+    int64_t elements = 0;  // gaps included
   };
 
   // Appends a tensor to the arena, made at its first use. Names are unique over the State.

@@ -11,9 +11,12 @@ enum class DType : uint8_t { kF32, kBF16, kF64, kI32, kU32 };
 
 constexpr size_t SizeOf(DType dtype) {
   switch (dtype) {
-    case DType::kF64: return 8;
-    case DType::kBF16: return 2;
-    default: return 4;
+    case DType::kF64:
+      return 8;
+    case DType::kBF16:
+      return 2;
+    default:
+      return 4;
   }
 }
 
@@ -21,11 +24,16 @@ constexpr bool IsFloating(DType dtype) { return dtype != DType::kI32 && dtype !=
 
 constexpr std::string_view Name(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return "f32";
-    case DType::kBF16: return "bf16";
-    case DType::kF64: return "f64";
-    case DType::kI32: return "i32";
-    case DType::kU32: return "u32";
+    case DType::kF32:
+      return "f32";
+    case DType::kBF16:
+      return "bf16";
+    case DType::kF64:
+      return "f64";
+    case DType::kI32:
+      return "i32";
+    case DType::kU32:
+      return "u32";
   }
   return "?";
 }
@@ -44,11 +52,27 @@ struct BFloat16 {
   }
 };
 
-template <typename T> struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::kF32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::kF64; };
-template <> struct DTypeOf<BFloat16> { static constexpr DType value = DType::kBF16; };
-template <> struct DTypeOf<int32_t> { static constexpr DType value = DType::kI32; };
-template <> struct DTypeOf<uint32_t> { static constexpr DType value = DType::kU32; };
+template <typename T>
+struct DTypeOf;
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::kF32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::kF64;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::kBF16;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::kI32;
+};
+template <>
+struct DTypeOf<uint32_t> {
+  static constexpr DType value = DType::kU32;
+};
 
 }  // namespace hourglass

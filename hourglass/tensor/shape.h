@@ -28,7 +28,9 @@ class Shape {
     return product;
   }
   // Elements divided by the last extent: the rows of the tensor seen as a matrix.
-  int64_t Rows() const { return dims_.empty() || dims_.back() == 0 ? 1 : Elements() / dims_.back(); }
+  int64_t Rows() const {
+    return dims_.empty() || dims_.back() == 0 ? 1 : Elements() / dims_.back();
+  }
 
   auto begin() const { return dims_.begin(); }
   auto end() const { return dims_.end(); }

@@ -5,9 +5,7 @@
 
 namespace hourglass {
 
-std::string Shape::ToString() const {
-  return absl::StrCat("[", absl::StrJoin(dims_, ", "), "]");
-}
+std::string Shape::ToString() const { return absl::StrCat("[", absl::StrJoin(dims_, ", "), "]"); }
 
 std::string TensorSpec::ToString() const {
   const std::string_view name = Name(dtype);

@@ -29,8 +29,8 @@ std::string AdamVName(std::string_view parameter);
 // Parameters alone, or with gradients and Adam moments. All arenas have the same layout.
 StateSpec MakeStateSpec(const ParameterTable& parameters, DType dtype, bool training);
 
-// Most tokens (batch * length) of one Program: far beyond any machine, and still safe in all sizes that
-// are computed from it.
+// Most tokens (batch * length) of one Program: far beyond any machine, and still safe in all sizes
+// that are computed from it.
 inline constexpr int64_t kMaxStepTokens = int64_t{1} << 28;
 
 // One micro-batch as a Program sees it.

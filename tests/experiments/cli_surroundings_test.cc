@@ -24,10 +24,9 @@ struct Surroundings {
 
 // The smallest bench there is.
 std::vector<std::string> SmallBench(std::vector<std::string> more = {}) {
-  std::vector<std::string> args = {"bench", "--hierarchy", "1@1",     "--d_model", "8",
-                                   "--d_ff", "8",          "--heads", "1",         "--length",
-                                   "8",      "--batch",    "1",       "--steps",   "1",
-                                   "--warmup", "0"};
+  std::vector<std::string> args = {"bench", "--hierarchy", "1@1", "--d_model", "8", "--d_ff",
+                                   "8",     "--heads",     "1",   "--length",  "8", "--batch",
+                                   "1",     "--steps",     "1",   "--warmup",  "0"};
   args.insert(args.end(), more.begin(), more.end());
   return args;
 }

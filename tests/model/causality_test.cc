@@ -52,8 +52,10 @@ std::vector<Case> Cases() {
                                           "1@1 2@4 0@1", "1@1 1@2 1@4 1@2 1@1", "1@1 1@1 1@1"};
   for (const std::string& hierarchy : RandomHierarchies(20)) hierarchies.push_back(hierarchy);
   const std::vector<std::array<std::string, 4>> resamplings = {
-      {"average", "average", "repeat", "none"},     {"linear", "average", "linear", "none"},
-      {"attention", "average", "attention", "none"}, {"attention", "linear", "attention", "linear"},
+      {"average", "average", "repeat", "none"},
+      {"linear", "average", "linear", "none"},
+      {"attention", "average", "attention", "none"},
+      {"attention", "linear", "attention", "linear"},
       {"attention", "average", "attention", "repeat"}};
   std::vector<Case> cases;
   for (const AttentionKind& kind : AttentionKinds()) {

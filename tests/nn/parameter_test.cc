@@ -62,8 +62,10 @@ TEST(InitialValues, HaveThePaperMoments) {
     EXPECT_NEAR(sum / n, 0.0, 5 * std::sqrt(c.variance / n));
     EXPECT_NEAR(squares / n / c.variance, 1.0, 5 * std::sqrt(2.0 / n));
   }
-  EXPECT_EQ(InitialValues(Alone("s", Shape{3}, Initializer::kOnes), 1), std::vector<double>(3, 1.0));
-  EXPECT_EQ(InitialValues(Alone("z", Shape{3}, Initializer::kZeros), 1), std::vector<double>(3, 0.0));
+  EXPECT_EQ(InitialValues(Alone("s", Shape{3}, Initializer::kOnes), 1),
+            std::vector<double>(3, 1.0));
+  EXPECT_EQ(InitialValues(Alone("z", Shape{3}, Initializer::kZeros), 1),
+            std::vector<double>(3, 0.0));
 }
 
 TEST(CopyPart, RoundTrips) {

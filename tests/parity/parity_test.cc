@@ -1,5 +1,5 @@
-// Every fixture of the parity oracle (tests/golden/parity) within its limits on both backends; kinds
-// that are not built are refused by name.
+// Every fixture of the parity oracle (tests/golden/parity) within its limits on both backends;
+// kinds that are not built are refused by name.
 
 #include <gtest/gtest.h>
 
@@ -45,7 +45,8 @@ class ParityTest : public ::testing::TestWithParam<std::string> {
     const auto waits = kNotBuilt.find(GetParam());
     if (waits != kNotBuilt.end()) {
       ASSERT_EQ(result.status().code(), absl::StatusCode::kUnimplemented) << result.status();
-      EXPECT_TRUE(absl::StrContains(result.status().message(), "'" + waits->second)) << result.status();
+      EXPECT_TRUE(absl::StrContains(result.status().message(), "'" + waits->second))
+          << result.status();
       return;
     }
     ASSERT_TRUE(result.ok()) << result.status();
@@ -109,21 +110,24 @@ TEST(Parity, BrokenFilesAreDataLoss) {
     return CheckFixture(path, MakeReferenceBackend(), DType::kF64).status();
   };
   EXPECT_EQ(check("no/such/file.safetensors").code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(check(WriteChanged("average_repeat", [](std::string& b) { b.resize(b.size() - 8); })).code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(
+      check(WriteChanged("average_repeat", [](std::string& b) { b.resize(b.size() - 8); })).code(),
+      absl::StatusCode::kDataLoss);
   EXPECT_EQ(check(WriteChanged("average_repeat", [](std::string& b) { b.resize(5); })).code(),
             absl::StatusCode::kDataLoss);
-  EXPECT_EQ(check(WriteChanged("average_repeat", [](std::string& b) {
-                    Replace(b, "hourglass-parity-1", "hourglass-parity-2");
-                  })).code(),
+  EXPECT_EQ(check(WriteChanged("average_repeat",
+                               [](std::string& b) {
+                                 Replace(b, "hourglass-parity-1", "hourglass-parity-2");
+                               }))
+                .code(),
             absl::StatusCode::kDataLoss);
-  EXPECT_EQ(check(WriteChanged("average_repeat", [](std::string& b) {
-                    Replace(b, "1@1 1@2 1@1", "1@1 1@2 1@3");
-                  })).code(),
+  EXPECT_EQ(check(WriteChanged("average_repeat",
+                               [](std::string& b) { Replace(b, "1@1 1@2 1@1", "1@1 1@2 1@3"); }))
+                .code(),
             absl::StatusCode::kDataLoss);
-  EXPECT_EQ(check(WriteChanged("average_repeat", [](std::string& b) {
-                    Replace(b, "1@1 1@2 1@1", "1@1 1@2 2@1");
-                  })).code(),
+  EXPECT_EQ(check(WriteChanged("average_repeat",
+                               [](std::string& b) { Replace(b, "1@1 1@2 1@1", "1@1 1@2 2@1"); }))
+                .code(),
             absl::StatusCode::kDataLoss);
 }
 

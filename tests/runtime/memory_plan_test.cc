@@ -10,8 +10,8 @@
 namespace hourglass {
 namespace {
 
-const TensorSpec kVector{Shape{1024}, DType::kF32};       // 4096 bytes
-const TensorSpec kSmall{Shape{256}, DType::kF32};         // 1024 bytes
+const TensorSpec kVector{Shape{1024}, DType::kF32};  // 4096 bytes
+const TensorSpec kSmall{Shape{256}, DType::kF32};    // 1024 bytes
 
 MemoryPlan PlanOf(const Graph& graph, const StateSpec& state = {}, MemoryPlanOptions options = {}) {
   auto plan = PlanMemory(graph, state, options);
@@ -44,8 +44,8 @@ TEST(MemoryPlan, InPlaceTakesOverADyingInputOnly) {
   const Value x = graph.Input("x", kVector);
   const Value a = Gelu(graph, x);
   const Value b = Gelu(graph, x);
-  const Value sum = Add(graph, a, b);    // a dies here
-  const Value kept = Add(graph, b, sum); // b dies here, sum lives on
+  const Value sum = Add(graph, a, b);     // a dies here
+  const Value kept = Add(graph, b, sum);  // b dies here, sum lives on
   const Value last = Add(graph, sum, kept);
   graph.MarkOutput(last, "y");
   const MemoryPlan plan = PlanOf(graph);

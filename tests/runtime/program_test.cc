@@ -170,8 +170,8 @@ TEST(ComparePrograms, NamesTheFirstNodeThatDiffers) {
   ProgramOptions options;
   options.memory.keep_all = true;
   const auto right = Compile(SmallGraph(DType::kF64), nullptr, options);
-  const auto wrong = Program::Compile(SmallGraph(DType::kF64), std::make_shared<WrongBackend>(),
-                                      nullptr, options);
+  const auto wrong =
+      Program::Compile(SmallGraph(DType::kF64), std::make_shared<WrongBackend>(), nullptr, options);
   ASSERT_TRUE(wrong.ok()) << wrong.status();
   const double in[] = {0.5, -1, 2, 1};
   ASSERT_TRUE(right->SetInput("x", in, sizeof(in)).ok());

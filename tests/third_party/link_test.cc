@@ -81,9 +81,7 @@ TEST(LinkTest, GoogleMockMatches) {
   EXPECT_THAT(std::vector<int>({1, 2, 3}), testing::ElementsAre(1, 2, 3));
 }
 
-TEST(LinkTest, HighwayFindsTheBaseline) {
-  EXPECT_EQ(hwy::SupportedTargets() & HWY_AVX2, HWY_AVX2);
-}
+TEST(LinkTest, HighwayFindsTheBaseline) { EXPECT_EQ(hwy::SupportedTargets() & HWY_AVX2, HWY_AVX2); }
 
 TEST(LinkTest, NlohmannJsonParses) {
   EXPECT_EQ(nlohmann::json::parse(R"({"a":[1,2]})")["a"][1].get<int>(), 2);
