@@ -54,8 +54,10 @@ Paragraph LoadParagraph(const Analysis& analysis) {
   }
   if (known == 0) return {"The load of the machine was not stored with these runs."};
   if (busy == 0) {
-    return {"The machine had nothing else to do: the load average of " + std::to_string(known) +
-            " of " + std::to_string(runs) + " runs never exceeded " + Fixed(worst, 1) + "."};
+    return {"No other work was noticed: the load average at both ends of " + std::to_string(known) +
+            " of " + Count(runs, "run", "runs") + " never exceeded " + Fixed(worst, 1) +
+            ", which the threads of the runs explain. It is a mean over a minute, so short or " +
+            "light work beside them would not show."};
   }
   return {"⚠ WARNING: the machine was busy with other work during " + std::to_string(busy) +
           " of " + Count(runs, "run", "runs") + " (load average up to " + Fixed(worst, 1) +

@@ -49,14 +49,8 @@ std::string XRange(const RowChart& chart) {
                         Number(x.high + pad), "]\n");
   }
   const double pad = std::pow(x.high / x.low, 0.06);
-  std::string tics;
-  for (const double tic : {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5,
-                           2.0, 3.0, 5.0, 10.0}) {
-    if (tic < x.low / pad || tic > x.high * pad) continue;
-    absl::StrAppend(&tics, tics.empty() ? "" : ", ", "'", Fixed(tic, 1), "' ", Number(tic));
-  }
-  return absl::StrCat("set logscale x\nset xtics (", tics, ")\nset xrange [", Number(x.low / pad),
-                      ":", Number(x.high * pad), "]\n");
+  return absl::StrCat("set logscale x\nset xtics (", LogTics(x.low, x.high), ")\nset xrange [",
+                      Number(x.low / pad), ":", Number(x.high * pad), "]\n");
 }
 
 struct Marks {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -111,6 +112,16 @@ absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
     return !(context.stop && context.stop());
   };
   HG_ASSIGN_OR_RETURN(const Evaluation result, evaluator->Run(bytes, on_batch));
+  if (result.tokens == 0) {
+    return absl::DataLossError(absl::StrCat(corpus->identity().name, ": its ", flags.split,
+                                            " part has no byte to score; give more data"));
+  }
+  if (!std::isfinite(result.nats)) {
+    return absl::DataLossError(
+        absl::StrCat(flags.checkpoint,
+                     ": no finite loss: the parameters hold NaN, infinity or values beyond "
+                     "the range of the dtype"));
+  }
   const double seconds = 1e-9 * static_cast<double>(MonotonicNanos() - start);
   if (!flags.json) {
     *context.out << absl::StrFormat("%.4f bits per byte on %d bytes of %s %s (%s, step %d)\n",
@@ -118,19 +129,19 @@ absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
                                     flags.split, info.model.Label(), info.step);
     return kExitOk;
   }
-  *context.out << Json({{"checkpoint", flags.checkpoint},
-                        {"model", info.model.Label()},
-                        {"step", info.step},
-                        {"corpus", corpus->identity().name},
-                        {"split", flags.split},
-                        {"length", flags.length},
-                        {"window_step", flags.step > 0 ? flags.step : flags.length},
-                        {"bytes", result.tokens},
-                        {"windows", result.window_nats.size()},
-                        {"nats_per_byte", result.NatsPerToken()},
-                        {"bits_per_byte", result.BitsPerByte()},
-                        {"seconds", seconds}})
-                      .dump(2)
+  *context.out << ToText(Json({{"checkpoint", flags.checkpoint},
+                               {"model", info.model.Label()},
+                               {"step", info.step},
+                               {"corpus", corpus->identity().name},
+                               {"split", flags.split},
+                               {"length", flags.length},
+                               {"window_step", flags.step > 0 ? flags.step : flags.length},
+                               {"bytes", result.tokens},
+                               {"windows", result.window_nats.size()},
+                               {"nats_per_byte", result.NatsPerToken()},
+                               {"bits_per_byte", result.BitsPerByte()},
+                               {"seconds", seconds}}),
+                         2)
                << "\n";
   return kExitOk;
 }
@@ -142,8 +153,10 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("CHECKPOINT", flags->checkpoint, "RUN.safetensors as written by `run`")
       ->required();
-  verb->add_option("--split", flags->split, "train, valid or test")->capture_default_str();
-  verb->add_option("--corpus", flags->corpus, "A corpus that ships with the project")
+  verb->add_option("--split", flags->split)
+      ->capture_default_str()
+      ->check(CLI::IsMember({"train", "valid", "test"}));
+  verb->add_option("--corpus", flags->corpus, "A data set by name, see `hourglass data list`")
       ->capture_default_str();
   verb->add_option("--data", flags->data, "A file instead, split 90/5/5");
   verb->add_option("--length", flags->length, "Bytes a window holds")

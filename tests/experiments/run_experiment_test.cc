@@ -260,6 +260,13 @@ TEST_F(RunExperimentTest, EvalRefusesNumbersThatMeanNothingAndStopsWhenAsked) {
   EXPECT_EQ(eval({"--length", "20", "--max_windows", "9223372036854775807"}), 0) << log_.str();
   options_.stop = [] { return true; };
   EXPECT_EQ(eval({"--length", "20"}), 130);
+  options_.stop = nullptr;
+  EXPECT_EQ(eval({"--split", "validation"}), 64);
+  // One byte has no validation part: a score of zero bytes would be perfect.
+  const std::string one = folder_ + "/one";
+  ASSERT_TRUE(WriteFileAtomically(one, "a").ok());
+  EXPECT_EQ(eval({"--data", one}), 65);
+  EXPECT_THAT(log_.str(), HasSubstr("its valid part has no byte to score"));
 }
 
 TEST_F(RunExperimentTest, ADivergedLossEndsTheRunWithItsRowsKept) {
