@@ -1,6 +1,7 @@
 #include "results_db/store.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -36,6 +37,13 @@ struct PendingSample {
   std::optional<int64_t> flops;
   std::optional<int64_t> wall_ns;
 };
+
+// Which file a path names now; {0, 0} if none.
+using FileNumber = std::pair<dev_t, ino_t>;
+FileNumber FileNumberOf(const std::string& path) {
+  struct stat about = {};
+  return stat(path.c_str(), &about) == 0 ? FileNumber{about.st_dev, about.st_ino} : FileNumber{};
+}
 
 // (run, metric id, step): the primary key of a point, in the order rows are written.
 using PointKey = std::tuple<std::string, int64_t, int64_t>;
@@ -77,6 +85,7 @@ struct ResultsStore::Impl {
   StoreOptions options;
   int64_t wait_start_ns = 0;
   std::unique_ptr<SQLite::Database> db;
+  FileNumber file;
   std::map<std::string, int64_t, std::less<>> metric_ids;  // newest definition of each
   std::map<PointKey, PendingSample> pending;
   std::vector<std::pair<std::string, Timing>> pending_timings;  // with their run
@@ -237,8 +246,18 @@ struct ResultsStore::Impl {
     }
   }
 
+  // SQLite writes on into a file that has lost its name, and reports success.
+  absl::Status CheckStillThere() const {
+    if (FileNumberOf(path) == file) return absl::OkStatus();
+    return absl::PermissionDeniedError(
+        absl::StrCat(path,
+                     ": was removed or replaced while it was being written; what was written "
+                     "since is lost, run the same command again"));
+  }
+
   absl::Status Flush() {
     if (pending.empty() && pending_timings.empty()) return absl::OkStatus();
+    HG_RETURN_IF_ERROR(CheckStillThere());
     HG_RETURN_IF_ERROR(InTransaction(*db, path, "writing samples", [&] {
       WritePending();
       WritePendingTimings();
@@ -399,6 +418,7 @@ absl::StatusOr<std::unique_ptr<ResultsStore>> ResultsStore::Open(const std::stri
   HG_ASSIGN_OR_RETURN(impl->db, OpenForWriting(path, options.busy_timeout, impl->Now()));
   if (options.on_wait) sqlite3_busy_handler(impl->db->getHandle(), &Impl::OnBusy, impl.get());
   HG_RETURN_IF_ERROR(impl->LoadMetricIds());
+  impl->file = FileNumberOf(path);
   impl->last_commit_ns = MonotonicNanos();
   return std::unique_ptr<ResultsStore>(new ResultsStore(std::move(impl)));
 }
@@ -656,6 +676,7 @@ absl::Status ResultsStore::EndRun(std::string_view run_id, const Outcome& outcom
     return absl::InvalidArgumentError("a run cannot end as `running`");
   }
   HG_RETURN_IF_ERROR(impl_->Flush());
+  HG_RETURN_IF_ERROR(impl_->CheckStillThere());
   return InTransaction(*impl_->db, impl_->path, "ending a run", [&]() -> absl::Status {
     HG_RETURN_IF_ERROR(impl_->CheckRunning(run_id));
     HG_RETURN_IF_ERROR(impl_->WriteBlocks(run_id, blocks));

@@ -21,7 +21,8 @@
 //
 // Errors, with the path and what to do in the message:
 //   DataLoss            not a database, another program's, damaged, or of another schema version
-//   PermissionDenied    the file or its folder cannot be read or written
+//   PermissionDenied    the file or its folder cannot be read or written, or the file was removed
+//                       or replaced since it was opened
 //   ResourceExhausted   disk full
 //   Aborted             locked by another process for longer than the time-out: try again
 //   InvalidArgument     a row that breaks a rule of the schema, such as an unknown metric or id

@@ -224,6 +224,19 @@ TEST_F(StoreTest, AppendRefusesWhatItCannotKeepAndLeavesNothingBehind) {
   EXPECT_EQ(Ask("SELECT count(*) || ' ' || max(step) FROM point"), "1 2");
 }
 
+TEST_F(StoreTest, AFileThatWasRemovedIsNoSuccess) {
+  auto store = MustOpen();
+  const std::string id = MustBegin(*store);
+  const Sample sample[] = {{kTrainLossNats, 1, 3.0, {}, {}}};
+  ASSERT_TRUE(store->Append(id, sample).ok());
+  std::filesystem::rename(path_, path_ + ".moved");
+  std::filesystem::copy_file(path_ + ".moved", path_);
+  for (const absl::Status& status : {store->Flush(), store->EndRun(id, OkOutcome())}) {
+    EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+    EXPECT_TRUE(Mentions(status, "was removed or replaced")) << status;
+  }
+}
+
 TEST_F(StoreTest, AFinalRunIsFinal) {
   auto store = MustOpen();
   const std::string id = MustBegin(*store);
