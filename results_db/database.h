@@ -68,6 +68,13 @@ absl::Status InTransaction(SQLite::Database& db, const std::string& path, std::s
   }
 }
 
+// In a statement whose ?1 is a run and ?2 the name of a metric: the id of the metric's newest
+// definition that the run has points of.
+inline constexpr char kMetricOfRun[] =
+    "(SELECT m.id FROM metric m WHERE m.name = ?2 AND EXISTS"
+    " (SELECT 1 FROM point p WHERE p.run = ?1 AND p.metric = m.id)"
+    " ORDER BY m.definition_version DESC LIMIT 1)";
+
 // A double to and from the signed 64-bit integer of its bits.
 int64_t BitsOf(double value);
 double FromBits(int64_t bits);

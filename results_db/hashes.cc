@@ -1,5 +1,6 @@
 #include "results_db/hashes.h"
 
+#include "absl/strings/str_cat.h"
 #include "hourglass/base/hash.h"
 #include "nlohmann/json.hpp"
 #include "results_db/database.h"
@@ -29,10 +30,9 @@ Json ColumnToJson(const SQLite::Column& column) {
 
 std::string TraceSha256(SQLite::Database& db, std::string_view run_id) {
   SQLite::Statement read(db,
-                         "SELECT step, bits FROM point WHERE run = ?1 AND step >= 1 AND metric ="
-                         " (SELECT m.id FROM metric m WHERE m.name = ?2 AND EXISTS"
-                         "  (SELECT 1 FROM point p WHERE p.run = ?1 AND p.metric = m.id)"
-                         "  ORDER BY m.definition_version DESC LIMIT 1) ORDER BY step");
+                         absl::StrCat("SELECT step, bits FROM point WHERE run = ?1 AND step >= 1"
+                                      " AND metric = ",
+                                      kMetricOfRun, " ORDER BY step"));
   BindText(read, 1, run_id);
   BindText(read, 2, kTrainLossNats);
   std::string bytes;

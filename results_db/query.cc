@@ -394,10 +394,9 @@ absl::StatusOr<std::vector<CurvePoint>> ResultsReader::Curve(std::string_view ru
   using Result = absl::StatusOr<std::vector<CurvePoint>>;
   return impl_->Guard("reading a curve", [&]() -> Result {
     SQLite::Statement row(*impl_->db,
-                          "SELECT step, bits, flops, wall_ns FROM point WHERE run = ?1 AND metric ="
-                          " (SELECT m.id FROM metric m WHERE m.name = ?2 AND EXISTS"
-                          "  (SELECT 1 FROM point p WHERE p.run = ?1 AND p.metric = m.id)"
-                          "  ORDER BY m.definition_version DESC LIMIT 1) ORDER BY step");
+                          absl::StrCat("SELECT step, bits, flops, wall_ns FROM point WHERE run = ?1"
+                                       " AND metric = ",
+                                       kMetricOfRun, " ORDER BY step"));
     BindText(row, 1, run_id);
     BindText(row, 2, metric);
     std::vector<CurvePoint> curve;

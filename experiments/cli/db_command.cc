@@ -137,10 +137,11 @@ void AddDbCommand(CLI::App& app, Verb& chosen) {
           "Example: hourglass db migrate results/quickstart.db\n"
           "Waits until no other program has the file open, copies it to FILE.backup-v<N>-<time>\n"
           "and changes it in one transaction. The backup is kept; delete it when you are content.");
-  AddAction(*db, chosen, "check", "Is the file whole, and are its rows those that were written?",
-            Check, flags)
+  AddAction(*db, chosen, "check", "Is the file whole, and do its hashes hold?", Check, flags)
       ->footer(
           "Example: hourglass db check results/quickstart.db\n"
+          "SQLite's own checks, the schema, and the hashes of every ended run and of its training\n"
+          "losses; other values are only held against their own bits.\n"
           "One line per finding. Exit 0: clean; 17: not. A run that is `running` is not finished:\n"
           "it still runs, or the same `run` command goes on with it. It is named, and no error.");
   CLI::App* verb = AddAction(*db, chosen, "export", "Every public view as a file", Export, flags);

@@ -131,11 +131,11 @@ absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
   }
   for (const AttentionKind& kind : AttentionKinds()) attention.push_back(kind.name);
   if (flags.json) {
-    *context.out << Json({{"experiments", experiments},
-                          {"families", families},
-                          {"attention", attention},
-                          {"backends", {"onednn", "reference"}}})
-                        .dump(2)
+    *context.out << ToText(Json({{"experiments", experiments},
+                                 {"families", families},
+                                 {"attention", attention},
+                                 {"backends", {"onednn", "reference"}}}),
+                           2)
                  << "\n";
     return kExitOk;
   }

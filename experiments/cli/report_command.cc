@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "experiments/cli/command.h"
+#include "experiments/cli/flags.h"
 #include "experiments/runner/paths.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
@@ -46,12 +47,12 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   const reports::Verdict verdict = reports::MakeVerdict(*analysis);
   const std::string html = options.output_directory + "/report.html";
   if (flags.json) {
-    *context.out << Json({{"experiment", analysis->experiment.row.slug},
-                          {"outcome", verdict.outcome},
-                          {"verdict", verdict.sentence},
-                          {"html", html},
-                          {"markdown", options.output_directory + "/report.md"}})
-                        .dump(2)
+    *context.out << ToText(Json({{"experiment", analysis->experiment.row.slug},
+                                 {"outcome", verdict.outcome},
+                                 {"verdict", verdict.sentence},
+                                 {"html", html},
+                                 {"markdown", options.output_directory + "/report.md"}}),
+                           2)
                  << "\n";
   } else {
     *context.out << verdict.sentence << "\n" << html << "\n";

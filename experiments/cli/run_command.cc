@@ -90,7 +90,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.progress = DefaultProgress(flags.quiet);
   HG_ASSIGN_OR_RETURN(const RunSummary summary, RunExperiment(spec, options));
   if (flags.json) {
-    *context.out << ToJson(summary, options.database).dump(2) << "\n";
+    *context.out << ToText(ToJson(summary, options.database), 2) << "\n";
   } else {
     PrintSummary(summary, options.database, *context.out);
   }

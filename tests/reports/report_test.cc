@@ -13,31 +13,24 @@
 #include "hourglass/base/file.h"
 #include "results_db/store.h"
 #include "tests/reports/made_up_experiment.h"
+#include "tests/results_db/database_test.h"
 
 namespace hourglass::reports {
 namespace {
 
 using results::RunStatus;
 
-class ReportTest : public ::testing::Test {
+class ReportTest : public results::DatabaseTest {
  protected:
-  void SetUp() override {
-    const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) / info->test_suite_name() / info->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-    database_ = folder_ / "results.db";
-  }
-
   // Writes the plan and its report; returns the Markdown.
   std::string Report(const ExperimentPlan& plan) {
-    const absl::Status written = WriteExperiment(database_, plan);
+    const absl::Status written = WriteExperiment(path_, plan);
     EXPECT_TRUE(written.ok()) << written;
     return Render("report");
   }
 
   std::string Render(const std::string& name) {
-    const absl::Status status = WriteReport({database_, "", folder_ / name, command_});
+    const absl::Status status = WriteReport({path_, "", folder_ / name, command_});
     EXPECT_TRUE(status.ok()) << status;
     return Read(name, "report.md");
   }
@@ -55,8 +48,6 @@ class ReportTest : public ::testing::Test {
     return from == std::string::npos ? "" : markdown.substr(from + 3, to - from - 3);
   }
 
-  std::filesystem::path folder_;
-  std::string database_;
   std::string command_ = "./bazelw run //experiments:hourglass -- report quickstart";
 };
 
@@ -167,7 +158,7 @@ TEST_F(ReportTest, SeveralModelsThatAgreeAndThatDoNot) {
   second.label = "1@1 8@4 1@1";
   plan.models.push_back(second);
   EXPECT_TRUE(Contains(Verdict(Report(plan)), "▼ Worse: at equal training compute Hourglass 1@1"));
-  std::filesystem::remove(database_);
+  std::filesystem::remove(path_);
   for (double& bits : plan.models[2].bits) bits -= 0.1;
   const std::string verdict = Verdict(Report(plan));
   EXPECT_TRUE(Contains(
@@ -260,16 +251,16 @@ TEST_F(ReportTest, AnExperimentWithoutRuns) {
 }
 
 TEST_F(ReportTest, AnEmptyDatabaseHasNoReport) {
-  { ASSERT_TRUE(results::ResultsStore::Open(database_).ok()); }
-  const absl::Status status = WriteReport({database_, "", folder_ / "report", ""});
+  { ASSERT_TRUE(results::ResultsStore::Open(path_).ok()); }
+  const absl::Status status = WriteReport({path_, "", folder_ / "report", ""});
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(status.message(), "the database holds no experiment; run one first");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "report"));
 }
 
 TEST_F(ReportTest, UnknownExperimentNamesTheKnownOnes) {
-  ASSERT_TRUE(WriteExperiment(database_, TwoModels({0.01})).ok());
-  const absl::Status status = WriteReport({database_, "enwik8/table1", folder_ / "report", ""});
+  ASSERT_TRUE(WriteExperiment(path_, TwoModels({0.01})).ok());
+  const absl::Status status = WriteReport({path_, "enwik8/table1", folder_ / "report", ""});
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(status.message(), "no experiment 'enwik8/table1' in the database; it has: quickstart");
 }
@@ -278,8 +269,8 @@ TEST_F(ReportTest, TheNewestVersionOfASpecIsReported) {
   ExperimentPlan older = TwoModels({0.01, 0.02});
   ExperimentPlan newer = TwoModels({-0.038, -0.040, -0.042});
   newer.steps = 60;
-  ASSERT_TRUE(WriteExperiment(database_, newer, 100).ok());
-  ASSERT_TRUE(WriteExperiment(database_, older, 1).ok());
+  ASSERT_TRUE(WriteExperiment(path_, newer, 100).ok());
+  ASSERT_TRUE(WriteExperiment(path_, older, 1).ok());
   const std::string text = Render("report");
   EXPECT_TRUE(Contains(Verdict(text), "Better"));
   EXPECT_TRUE(Contains(text,
@@ -290,9 +281,9 @@ TEST_F(ReportTest, TheNewestVersionOfASpecIsReported) {
 TEST_F(ReportTest, WithoutANameTheExperimentRunLastIsReported) {
   ExperimentPlan plan = TwoModels({0.01, 0.02});
   plan.slug = "zebra";
-  ASSERT_TRUE(WriteExperiment(database_, plan, 100).ok());
+  ASSERT_TRUE(WriteExperiment(path_, plan, 100).ok());
   plan.slug = "ant";
-  ASSERT_TRUE(WriteExperiment(database_, plan, 1).ok());
+  ASSERT_TRUE(WriteExperiment(path_, plan, 1).ok());
   EXPECT_TRUE(Contains(Render("report"), "# zebra\n"));
 }
 
@@ -384,7 +375,7 @@ TEST_F(ReportTest, TwoBudgetsAreTheGoldenFiles) {
   command_ = "./bazelw run //experiments:hourglass -- report enwik8/table1 --db results.db";
   int64_t first = 1;
   for (const ExperimentPlan& plan : TwoBudgets()) {
-    ASSERT_TRUE(WriteExperiment(database_, plan, first).ok());
+    ASSERT_TRUE(WriteExperiment(path_, plan, first).ok());
     first += 100;
   }
   ExpectGolden("table1.md", Render("report"));
@@ -396,7 +387,7 @@ TEST_F(ReportTest, TwoBudgetsHaveOneVerdictEach) {
   int64_t first = 1;
   for (ExperimentPlan plan : TwoBudgets()) {
     for (ModelPlan& model : plan.models) model.lost.clear();
-    ASSERT_TRUE(WriteExperiment(database_, plan, first).ok());
+    ASSERT_TRUE(WriteExperiment(path_, plan, first).ok());
     first += 100;
   }
   const std::string text = Render("report");
@@ -519,7 +510,7 @@ std::vector<std::string> TidyComplaints(const std::string& page) {
 TEST_F(ReportTest, TidyFindsNothing) {
   int64_t first = 1;
   for (const ExperimentPlan& plan : TwoBudgets()) {
-    ASSERT_TRUE(WriteExperiment(database_, plan, first).ok());
+    ASSERT_TRUE(WriteExperiment(path_, plan, first).ok());
     first += 100;
   }
   Render("report");
@@ -616,19 +607,17 @@ TEST_F(ReportTest, AFullRunCarriesNoMark) {
 }
 
 TEST_F(ReportTest, BadDatabasesAreRefused) {
-  EXPECT_EQ(WriteReport({database_, "", folder_ / "report", ""}).code(),
-            absl::StatusCode::kNotFound);
-  ASSERT_TRUE(WriteFileAtomically(database_, std::string(4096, 'x')).ok());
-  EXPECT_EQ(WriteReport({database_, "", folder_ / "report", ""}).code(),
-            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(WriteReport({path_, "", folder_ / "report", ""}).code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(WriteFileAtomically(path_, std::string(4096, 'x')).ok());
+  EXPECT_EQ(WriteReport({path_, "", folder_ / "report", ""}).code(), absl::StatusCode::kDataLoss);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "report"));
 }
 
 TEST_F(ReportTest, AMissingGnuplotIsNamed) {
-  ASSERT_TRUE(WriteExperiment(database_, TwoModels({0.01, 0.02})).ok());
+  ASSERT_TRUE(WriteExperiment(path_, TwoModels({0.01, 0.02})).ok());
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nowhere", 1);
-  const absl::Status status = WriteReport({database_, "", folder_ / "report", ""});
+  const absl::Status status = WriteReport({path_, "", folder_ / "report", ""});
   setenv("PATH", path.c_str(), 1);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_TRUE(Contains(std::string(status.message()), "apt-get install gnuplot-nox")) << status;

@@ -14,21 +14,14 @@
 #include "hourglass/base/file.h"
 #include "hourglass/base/hash.h"
 #include "results_db/query.h"
+#include "tests/results_db/database_test.h"
 #include "tests/results_db/sample_rows.h"
 
 namespace hourglass::results {
 namespace {
 
-class StoreTest : public ::testing::Test {
+class StoreTest : public DatabaseTest {
  protected:
-  void SetUp() override {
-    const ::testing::TestInfo* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(::testing::TempDir()) / info->test_suite_name() / info->name();
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-    path_ = folder_ / "results.db";
-  }
-
   std::unique_ptr<ResultsStore> MustOpen(const StoreOptions& options = {}) {
     auto store = ResultsStore::Open(path_, options);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -36,10 +29,7 @@ class StoreTest : public ::testing::Test {
   }
 
   // A value read past the store.
-  std::string Ask(const std::string& sql) {
-    SQLite::Database db(path_, SQLite::OPEN_READWRITE, 1000);
-    return db.execAndGet(sql).getString();
-  }
+  std::string Ask(const std::string& sql) { return DatabaseTest::Ask(path_, sql); }
 
   std::string MustBegin(ResultsStore& store) {
     auto run = SampleRun(store);
@@ -48,15 +38,7 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(id.ok()) << id.status();
     return id.ok() ? *id : "";
   }
-
-  std::filesystem::path folder_;
-  std::string path_;
 };
-
-bool Mentions(const absl::Status& status, std::string_view text) {
-  return std::string_view(status.message().data(), status.message().size()).find(text) !=
-         std::string_view::npos;
-}
 
 TEST_F(StoreTest, NewFileCarriesIdentityAndPragmas) {
   MustOpen();
