@@ -139,12 +139,27 @@ class Checker {
       const std::string id = row.getColumn(0).getString();
       const auto status = ParseRunStatus(row.getColumn(1).getString());
       if (!status || *status == RunStatus::kRunning) continue;
-      if (row.getColumn(2).getString() != TraceSha256(db_, id)) {
-        Add("hash", absl::StrCat("run ", id), "its training losses are not those that were stored");
-      }
+      CheckMeasured(id, row.getColumn(2).getString());
       if (row.getColumn(3).getString() != RunRowSha256(db_, id, *status)) {
         Add("hash", absl::StrCat("run ", id), "its row is not the one that was stored");
       }
+    }
+  }
+
+  // Of the losses, which are rows too, it is worth saying that they are the ones.
+  void CheckMeasured(const std::string& id, const std::string& trace_sha256) {
+    const std::string subject = absl::StrCat("run ", id);
+    const std::string sealed = SealedRowsSha256(db_, id);
+    if (trace_sha256 != TraceSha256(db_, id)) {
+      Add("hash", subject, "its training losses are not those that were stored");
+    } else if (sealed.empty()) {
+      Add("unsealed", subject,
+          "ended without a hash of its rows (an older program); only its training losses are held"
+          " against what was stored",
+          false);
+    } else if (sealed != RowsSha256(db_, id)) {
+      Add("hash", subject,
+          "its points, summaries, timings or evaluation blocks are not those that were stored");
     }
   }
 

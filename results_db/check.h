@@ -10,8 +10,9 @@
 namespace hourglass::results {
 
 struct Finding {
-  bool error = true;    // false: worth knowing, nothing is wrong
-  std::string kind;     // "integrity", "foreign key", "schema", "hash", "id", "bits", "unfinished"
+  bool error = true;  // false: worth knowing, nothing is wrong
+  // "integrity", "foreign key", "schema", "hash", "unsealed", "id", "bits", "unfinished"
+  std::string kind;
   std::string subject;  // what it is about: a run, a table, an object of the schema
   std::string message;
 };
@@ -29,9 +30,10 @@ struct CheckReport {
 //   integrity    SQLite's own check of pages and indexes
 //   foreign key  rows that point at rows that are not there
 //   schema       migrations by their SHA-256; tables, indexes, triggers and views that are missing
-//   or
-//                changed. Objects a user added are nobody's business.
-//   hash         row and trace hash of every run that has ended, derived again
+//                or changed. Objects a user added are nobody's business.
+//   hash         row and trace hash and the hash of all measured rows of every run that has ended,
+//                derived again
+//   unsealed     runs without a hash of their rows; never an error
 //   id           content ids of what a run points at, derived again
 //   bits         stored values against their stored bits
 //   unfinished   runs that are `running`: not finished, alive or to be resumed; never an error

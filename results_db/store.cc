@@ -394,6 +394,14 @@ struct ResultsStore::Impl {
     update.exec();
   }
 
+  void SealRows(std::string_view run_id) {
+    SQLite::Statement insert(*db, "INSERT INTO artifact VALUES (?, ?, ?, 0, '')");
+    BindText(insert, 1, run_id);
+    BindText(insert, 2, kRowsArtifact);
+    insert.bind(3, RowsSha256(*db, run_id));
+    insert.exec();
+  }
+
   void Finish(std::string_view run_id, RunStatus status) {
     const std::string row_sha256 = RunRowSha256(*db, run_id, status);
     SQLite::Statement update(*db, "UPDATE run SET row_sha256 = ?, status = ? WHERE id = ?");
@@ -683,6 +691,7 @@ absl::Status ResultsStore::EndRun(std::string_view run_id, const Outcome& outcom
     HG_RETURN_IF_ERROR(impl_->WriteSummaries(run_id, summaries));
     impl_->SummariseCurves(run_id);
     impl_->WriteOutcome(run_id, outcome);
+    impl_->SealRows(run_id);
     impl_->Finish(run_id, outcome.status);
     return absl::OkStatus();
   });

@@ -140,8 +140,8 @@ void AddDbCommand(CLI::App& app, Verb& chosen) {
   AddAction(*db, chosen, "check", "Is the file whole, and do its hashes hold?", Check, flags)
       ->footer(
           "Example: hourglass db check results/quickstart.db\n"
-          "SQLite's own checks, the schema, and the hashes of every ended run and of its training\n"
-          "losses; other values are only held against their own bits.\n"
+          "SQLite's own checks, the schema, and the hashes of every ended run and of everything\n"
+          "measured in it.\n"
           "One line per finding. Exit 0: clean; 17: not. A run that is `running` is not finished:\n"
           "it still runs, or the same `run` command goes on with it. It is named, and no error.");
   CLI::App* verb = AddAction(*db, chosen, "export", "Every public view as a file", Export, flags);

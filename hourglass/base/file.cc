@@ -25,6 +25,19 @@ void SyncFolderOf(const std::string& path) {
   ::close(fd);
 }
 
+// `write` may take less than it is given: the rest, of which so many bytes were taken before.
+template <typename Write>
+absl::Status WriteAll(const std::string& path, std::string_view bytes, const Write& write) {
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t wrote = write(bytes.substr(written), written);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return ErrnoStatus(path, "write");
+    written += static_cast<size_t>(wrote);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ErrnoStatus(const std::string& path, const char* what) {
@@ -74,13 +87,15 @@ AtomicFile::~AtomicFile() {
 }
 
 absl::Status AtomicFile::Append(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t wrote = ::write(fd_, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) return ErrnoStatus(path_, "write");
-    bytes.remove_prefix(static_cast<size_t>(wrote));
-  }
-  return absl::OkStatus();
+  return WriteAll(path_, bytes, [&](std::string_view rest, size_t) {
+    return ::write(fd_, rest.data(), rest.size());
+  });
+}
+
+absl::Status AtomicFile::Overwrite(int64_t offset, std::string_view bytes) {
+  return WriteAll(path_, bytes, [&](std::string_view rest, size_t written) {
+    return ::pwrite(fd_, rest.data(), rest.size(), offset + static_cast<int64_t>(written));
+  });
 }
 
 absl::Status AtomicFile::Commit() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,8 @@ class AtomicFile {
   ~AtomicFile();
 
   absl::Status Append(std::string_view bytes);
+  // Replaces bytes that were appended.
+  absl::Status Overwrite(int64_t offset, std::string_view bytes);
   // Syncs, closes and renames; the last call, whether it succeeds or not.
   absl::Status Commit();
 

@@ -10,8 +10,8 @@
 namespace hourglass {
 namespace {
 
-constexpr char kFormat[] = "hourglass-checkpoint-1";
-constexpr const char* kReservedKeys[] = {"format", "config", "step", "optimizer"};
+constexpr char kFormat[] = "hourglass-checkpoint-2";
+constexpr const char* kReservedKeys[] = {"format", "config", "step", "optimizer", "sha256"};
 
 // One family of tensors: the parameters or a moment.
 struct Family {
@@ -108,11 +108,15 @@ absl::Status NotACheckpoint(const Safetensors& file, const std::string& what) {
   return absl::DataLossError(absl::StrCat(file.path(), ": is not a checkpoint: ", what));
 }
 
-absl::StatusOr<CheckpointInfo> ParseInfo(const Safetensors& file) {
+absl::Status CheckFormat(const Safetensors& file) {
   HG_ASSIGN_OR_RETURN(const std::string format, file.Metadata("format"));
-  if (format != kFormat) {
-    return NotACheckpoint(file, absl::StrCat("its format is '", format, "', not '", kFormat, "'"));
-  }
+  if (format == kFormat) return absl::OkStatus();
+  return NotACheckpoint(file, absl::StrCat("its format is '", format, "', not '", kFormat, "'"));
+}
+
+absl::StatusOr<CheckpointInfo> ParseInfo(const Safetensors& file) {
+  HG_RETURN_IF_ERROR(CheckFormat(file));
+  HG_RETURN_IF_ERROR(file.CheckSeal());
   CheckpointInfo info;
   info.metadata = file.metadata();
   HG_ASSIGN_OR_RETURN(const std::string config, file.Metadata("config"));
@@ -181,6 +185,7 @@ absl::Status WriteTensor(State& state, const ParameterTable& parameters,
 absl::Status SaveCheckpoint(const std::string& path, const State& state,
                             const ParameterTable& parameters, const CheckpointInfo& info) {
   SafetensorsWriter writer;
+  writer.Seal();
   for (const auto& [key, value] : info.metadata) writer.SetMetadata(key, value);
   for (const char* key : kReservedKeys) {
     if (info.metadata.count(key) == 0) continue;

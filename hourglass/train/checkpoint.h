@@ -47,16 +47,17 @@ struct CheckpointInfo {
 };
 
 // Writes parameters and, if `optimizer`, Adam moments as "adam_m.<name>" and "adam_v.<name>".
-// `metadata` may not use the keys "format", "config", "step", "optimizer".
+// `metadata` may not use the keys "format", "config", "step", "optimizer", "sha256". The file is
+// sealed (train/safetensors.h).
 absl::Status SaveCheckpoint(const std::string& path, const State& state,
                             const ParameterTable& parameters, const CheckpointInfo& info);
 
-// Reads the description alone. DataLoss if it is not a checkpoint.
+// The description alone, of a whole file: DataLoss if it is no checkpoint or damaged.
 absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const std::string& path);
 
-// Fills the State. DataLoss for a damaged file; FailedPrecondition naming the fields that differ
-// for one of another model, or saying so if moments are wanted and not there. Everything is checked
-// before the State is changed, but for read errors of the disk.
+// Fills the State. DataLoss for a damaged file, one flipped bit included; FailedPrecondition naming
+// the fields that differ for one of another model, or saying so if moments are wanted and not
+// there. Everything is checked before the State is changed, but for read errors of the disk.
 absl::StatusOr<CheckpointInfo> LoadCheckpoint(const std::string& path, State& state,
                                               const ParameterTable& parameters,
                                               const ModelConfig& model, bool optimizer);

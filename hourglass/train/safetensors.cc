@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/check.h"
 #include "hourglass/base/file.h"
+#include "hourglass/base/hash.h"
 #include "hourglass/base/status.h"
 #include "hourglass/train/safetensors_header.h"
 
@@ -24,6 +25,20 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 constexpr int64_t kSizeBytes = 8;
 // The limit of the format's own library.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+
+constexpr char kSealKey[] = "sha256";
+// In place of the digits while the file is hashed, for a file cannot hold its own hash.
+constexpr char kNoSeal[] = "0000000000000000000000000000000000000000000000000000000000000000";
+constexpr int64_t kSealDigits = sizeof(kNoSeal) - 1;
+
+// Where the digits of the seal lie in the header; -1 if it has none of the right length.
+int64_t FindSeal(std::string_view json, const std::map<std::string, std::string>& metadata) {
+  const auto seal = metadata.find(kSealKey);
+  if (seal == metadata.end() || seal->second.size() != kSealDigits) return -1;
+  const std::string key = absl::StrCat("\"", kSealKey, "\":\"");
+  const size_t found = json.find(key + seal->second);
+  return found == std::string_view::npos ? -1 : static_cast<int64_t>(found + key.size());
+}
 
 absl::Status Damaged(const std::string& path, const std::string& what) {
   return absl::DataLossError(absl::StrCat(path, ": ", what));
@@ -107,7 +122,10 @@ absl::StatusOr<Safetensors> Safetensors::Open(const std::string& path) {
   const int64_t data = kSizeBytes + static_cast<int64_t>(header_bytes);
   auto header = ParseSafetensorsHeader(json, size - data);
   if (!header.ok()) return Prefixed(path, header.status());
+  result.bytes_ = size;
   result.metadata_ = std::move(header->metadata);
+  const int64_t seal = FindSeal(json, result.metadata_);
+  if (seal >= 0) result.seal_at_ = kSizeBytes + seal;
   result.tensors_ = std::move(header->tensors);
   for (auto& [name, tensor] : result.tensors_) tensor.offset += data;
   return result;
@@ -173,6 +191,27 @@ absl::StatusOr<std::vector<int32_t>> Safetensors::ReadInts(const std::string& na
   return values;
 }
 
+absl::Status Safetensors::CheckSeal() const {
+  if (seal_at_ < 0)
+    return Damaged(path_, absl::StrCat("no metadata '", kSealKey, "' with its hash"));
+  constexpr int64_t kPiece = 1 << 20;
+  Sha256 hash;
+  std::string piece;
+  const auto update = [&](int64_t begin, int64_t end) -> absl::Status {
+    for (int64_t at = begin; at < end; at += kPiece) {
+      piece.resize(static_cast<size_t>(std::min(kPiece, end - at)));
+      HG_RETURN_IF_ERROR(file_->Read(at, std::as_writable_bytes(std::span(piece))));
+      hash.Update(piece);
+    }
+    return absl::OkStatus();
+  };
+  HG_RETURN_IF_ERROR(update(0, seal_at_));
+  hash.Update(kNoSeal);
+  HG_RETURN_IF_ERROR(update(seal_at_ + kSealDigits, bytes_));
+  if (hash.Hex() == metadata_.at(kSealKey)) return absl::OkStatus();
+  return Damaged(path_, "its content is not what was written: the SHA-256 it carries differs");
+}
+
 void SafetensorsWriter::Add(const std::string& name, FileDType dtype, Shape shape, Source source) {
   HG_CHECK(entries_.emplace(name, Entry{dtype, std::move(shape), std::move(source)}).second);
 }
@@ -191,17 +230,25 @@ absl::Status SafetensorsWriter::Write(const std::string& path) const {
     header.tensors[entry->first] = {dtype, shape, offset, bytes};
     offset += bytes;
   }
+  if (sealed_) header.metadata[kSealKey] = kNoSeal;
   const std::string json = FormatSafetensorsHeader(header);
   const uint64_t header_bytes = json.size();
   HG_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  HG_RETURN_IF_ERROR(
-      file.Append({reinterpret_cast<const char*>(&header_bytes), sizeof(header_bytes)}));
-  HG_RETURN_IF_ERROR(file.Append(json));
+  Sha256 hash;
+  const auto append = [&](std::string_view text) {
+    if (sealed_) hash.Update(text);
+    return file.Append(text);
+  };
+  HG_RETURN_IF_ERROR(append({reinterpret_cast<const char*>(&header_bytes), sizeof(header_bytes)}));
+  HG_RETURN_IF_ERROR(append(json));
   std::vector<std::byte> bytes;
   for (const auto* entry : order) {
     bytes.resize(static_cast<size_t>(header.tensors[entry->first].bytes));
     HG_RETURN_IF_ERROR(entry->second.source(bytes));
-    HG_RETURN_IF_ERROR(file.Append({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    HG_RETURN_IF_ERROR(append({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  }
+  if (sealed_) {
+    HG_RETURN_IF_ERROR(file.Overwrite(kSizeBytes + FindSeal(json, header.metadata), hash.Hex()));
   }
   return file.Commit();
 }

@@ -54,10 +54,16 @@ class Safetensors {
   // The raw bytes.
   absl::StatusOr<std::vector<std::byte>> ReadBytes(const std::string& name) const;
 
+  // DataLoss unless the file was written sealed and has not lost or changed a bit since. Reads all
+  // of it.
+  absl::Status CheckSeal() const;
+
  private:
   class File;
   std::string path_;
   std::shared_ptr<File> file_;
+  int64_t bytes_ = 0;     // of the whole file
+  int64_t seal_at_ = -1;  // offset of its digits
   std::map<std::string, std::string> metadata_;
   std::map<std::string, FileTensor> tensors_;
 };
@@ -72,6 +78,8 @@ class SafetensorsWriter {
   void SetMetadata(const std::string& key, std::string value) { metadata_[key] = std::move(value); }
   // `source` writes the tensor's bytes; it is called once, during Write.
   void Add(const std::string& name, FileDType dtype, Shape shape, Source source);
+  // Write adds the metadata "sha256": the SHA-256 of the whole file with these 64 digits as zeros.
+  void Seal() { sealed_ = true; }
   // Replaces `path` atomically: after a failure or a crash the old file is whole.
   absl::Status Write(const std::string& path) const;
 
@@ -83,6 +91,7 @@ class SafetensorsWriter {
   };
   std::map<std::string, std::string> metadata_;
   std::map<std::string, Entry> entries_;
+  bool sealed_ = false;
 };
 
 }  // namespace hourglass

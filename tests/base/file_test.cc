@@ -109,6 +109,16 @@ TEST_F(FileTest, PiecesBecomeOneFileAtCommit) {
   EXPECT_EQ(FilesInFolder(), 1u);
 }
 
+TEST_F(FileTest, AppendedBytesCanBeReplaced) {
+  auto file = AtomicFile::Create(Path("a"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE(file->Append("0123456789").ok());
+  ASSERT_TRUE(file->Overwrite(3, "abc").ok());
+  ASSERT_TRUE(file->Append("!").ok());
+  ASSERT_TRUE(file->Commit().ok());
+  EXPECT_EQ(*ReadFile(Path("a")), "012abc6789!");
+}
+
 TEST_F(FileTest, WithoutCommitNothingIsReplacedAndNothingLeft) {
   ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
   {

@@ -186,6 +186,21 @@ TEST_F(ResumeTest, ADamagedCheckpointCostsTimeAndNothingElse) {
   EXPECT_FALSE(std::filesystem::exists(path + ".tmp.99"));
 }
 
+TEST_F(ResumeTest, AFlippedBitInACheckpointIsNotTrained) {
+  UseDatabase("whole.db");
+  ASSERT_TRUE(Run({"replicas=1"}).ok());
+  const auto wanted = Results();
+  UseDatabase("flipped.db");
+  ASSERT_TRUE(RunAndLose(5, /*by_signal=*/true, {"replicas=1"}));
+  const std::string path = CheckpointOf(Records()[0].id);
+  std::string bytes = ReadFile(path).value();
+  bytes[bytes.size() - 100] ^= 1;
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  ASSERT_TRUE(Run({"replicas=1"}).ok());
+  EXPECT_THAT(log_.str(), HasSubstr("its content is not what was written"));
+  EXPECT_EQ(Results(), wanted);
+}
+
 TEST_F(ResumeTest, RowsThatWereLostAreComputedAgain) {
   UseDatabase("whole.db");
   ASSERT_TRUE(Run({"replicas=1"}).ok());

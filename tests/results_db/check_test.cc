@@ -70,6 +70,35 @@ TEST_F(CheckTest, AChangedAMissingAndAnAddedLossAreFound) {
   EXPECT_EQ(Errors(), Lines{"hash: run " + first_});
 }
 
+// With their bits, so that the row agrees with itself.
+TEST_F(CheckTest, WhateverWasMeasuredIsSealed) {
+  const std::string of_run = " WHERE run = '" + first_ + "'";
+  const std::string one = " SET value = 1.0, bits = 4607182418800017408" + of_run;
+  const std::pair<const char*, std::string> edits[] = {
+      {"point_update", "UPDATE point" + one +
+                           " AND metric = (SELECT id FROM metric WHERE name ="
+                           " 'valid_bits_per_byte')"},
+      {"summary_update", "UPDATE summary" + one + " AND agg = 'best'"},
+      {"summary_delete", "DELETE FROM summary" + of_run + " AND agg = 'best'"},
+      {"timing_update", "UPDATE timing SET ns = ns + 1" + of_run},
+      {"eval_block_update",
+       "UPDATE eval_block SET nll_bits = 1.0, bits = 4607182418800017408" + of_run},
+      {"eval_block_delete", "DELETE FROM eval_block" + of_run}};
+  for (const auto& [guard, sql] : edits) {
+    path_ = folder_ / (std::string(guard) + ".db");
+    FillSample(path_);
+    ASSERT_EQ(Errors(), Lines{});
+    Tamper(guard, sql);
+    EXPECT_EQ(Errors(), Lines{"hash: run " + first_}) << sql;
+  }
+}
+
+TEST_F(CheckTest, ASealThatWasTakenOffIsFound) {
+  FillSample(path_);
+  Execute(path_, "DELETE FROM artifact WHERE run = '" + first_ + "'");
+  EXPECT_EQ(Errors(), Lines{"hash: run " + first_});
+}
+
 TEST_F(CheckTest, AValueThatIsNotItsBitsIsFound) {
   FillSample(path_);
   Tamper("point_update", "UPDATE point SET value = 2.0 WHERE run = '" + first_ +

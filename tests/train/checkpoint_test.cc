@@ -210,6 +210,31 @@ TEST(CheckpointTest, ATruncatedFileLeavesTheStateAlone) {
   EXPECT_EQ(Numbers(*stage.state, "parameters"), before);
 }
 
+// Wherever it lies: in the size of the header, a name, a number, the seal, a moment.
+TEST(CheckpointTest, AFlippedBitIsFoundAndLeavesTheStateAlone) {
+  const std::string path = TestFolder() + "/c";
+  Stage stage = MakeStage(TinyConfig("1@1"), DType::kF64, true);
+  ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 1).ok());
+  ASSERT_TRUE(
+      SaveCheckpoint(path, *stage.state, stage.parameters, {stage.config, 7, true, {}}).ok());
+  const std::string bytes = ReadFile(path).value();
+  ASSERT_TRUE(LoadCheckpoint(path, *stage.state, stage.parameters, stage.config, true).ok());
+  ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 2).ok());
+  const auto before = Numbers(*stage.state, "parameters");
+  constexpr size_t kPlaces = 300;  // the last is the last byte
+  for (size_t i = 0; i <= kPlaces; ++i) {
+    std::string damaged = bytes;
+    damaged[i * (bytes.size() - 1) / kPlaces] ^= 1;
+    ASSERT_TRUE(WriteFileAtomically(path, damaged).ok());
+    EXPECT_EQ(
+        LoadCheckpoint(path, *stage.state, stage.parameters, stage.config, true).status().code(),
+        absl::StatusCode::kDataLoss)
+        << "byte " << i * (bytes.size() - 1) / kPlaces;
+    EXPECT_EQ(ReadCheckpointInfo(path).status().code(), absl::StatusCode::kDataLoss);
+  }
+  EXPECT_EQ(Numbers(*stage.state, "parameters"), before);
+}
+
 // One tensor of the wrong shape among good ones is found before anything is changed.
 TEST(CheckpointTest, ATensorOfAnotherShapeIsNamed) {
   const std::string path = TestFolder() + "/c";

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hourglass/base/file.h"
+#include "hourglass/base/hash.h"
 #include "tests/train/train_support.h"
 
 namespace hourglass {
@@ -41,6 +42,30 @@ SafetensorsWriter::Source From(std::vector<T> values) {
     std::copy(bytes.begin(), bytes.end(), out.begin());
     return absl::OkStatus();
   };
+}
+
+// The rule of the seal, followed by hand.
+TEST(SafetensorsTest, ASealIsTheHashOfTheFileWithoutItsDigits) {
+  const std::string path = TestFolder() + "/sealed";
+  SafetensorsWriter writer;
+  writer.SetMetadata("a", R"(b"sha256":"c)");
+  writer.SetMetadata("z", std::string(64, '0'));
+  writer.Add("x", FileDType::kF32, Shape{2}, From<float>({1, 2}));
+  writer.Seal();
+  ASSERT_TRUE(writer.Write(path).ok());
+  std::string bytes = ReadFile(path).value();
+  const auto file = Safetensors::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE(file->CheckSeal().ok()) << file->CheckSeal();
+  const std::string seal = file->Metadata("sha256").value();
+  bytes.replace(bytes.find(seal), 64, std::string(64, '0'));
+  EXPECT_EQ(Sha256Hex(bytes), seal);
+}
+
+TEST(SafetensorsTest, WithoutASealItIsNotWhole) {
+  const auto file = OpenBytes(FileOf("{}", ""));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->CheckSeal().code(), absl::StatusCode::kDataLoss);
 }
 
 // Bytes written down by hand from the description of the format.
