@@ -34,13 +34,14 @@ Table ClaimTable(const Analysis& analysis, const std::string& id, const std::str
   table.caption = caption;
   table.columns = {{"Claim", "", false}};
   if (analysis.several_budgets()) table.columns.push_back({"Budget", "", true});
-  for (Column column : std::vector<Column>{{"Paper", "", true},
+  // The outcome early: a narrow window shows the first columns.
+  for (Column column : std::vector<Column>{{"Outcome", "", false, true, true},
+                                           {"Paper", "", true},
                                            {"Ours", "", true},
                                            {"95 % interval", "", true},
                                            {"n", "seeds", true},
                                            {"Difference", "from paper", true},
                                            {"Margin", "", true},
-                                           {"Outcome", "", false, true, true},
                                            {"Because", "", false}}) {
     table.columns.push_back(std::move(column));
   }
@@ -52,6 +53,7 @@ Table ClaimTable(const Analysis& analysis, const std::string& id, const std::str
     if (analysis.several_budgets()) {
       row.cells.push_back(claim.budget.empty() ? std::string(kMissing) : claim.budget);
     }
+    row.cells.push_back(ClaimLabel(claim.outcome));
     row.cells.push_back(claim.published);
     row.cells.push_back(Ours(claim));
     row.cells.push_back(Interval(claim));
@@ -59,7 +61,6 @@ Table ClaimTable(const Analysis& analysis, const std::string& id, const std::str
     row.cells.push_back(claim.difference ? Signed(*claim.difference, DecimalsOf(claim))
                                          : std::string(kMissing));
     row.cells.push_back(claim.margin);
-    row.cells.push_back(ClaimLabel(claim.outcome));
     row.cells.push_back(claim.why);
     table.rows.push_back(std::move(row));
   }
