@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -31,13 +33,19 @@ struct Flags {
   std::string data;
   int64_t length = 512;
   int64_t step = 0;
-  int64_t batch = 8;
+  std::optional<int64_t> batch;
   int64_t max_windows = 0;
   std::string backend = "onednn";
   std::string dtype;
   int threads = 0;
   bool quiet = false;
   bool json = false;
+
+  // Long windows are few at a time: as much memory, and as soon stopped, as short ones.
+  int64_t Batch() const {
+    constexpr int64_t kMost = 8, kBytes = 4096;
+    return batch.value_or(std::clamp<int64_t>(kBytes / length, 1, kMost));
+  }
 };
 
 absl::StatusOr<std::shared_ptr<const ByteCorpus>> Corpus(const Flags& flags) {
@@ -52,7 +60,7 @@ specs::Evaluation Protocol(const Flags& flags) {
   specs::Evaluation protocol;
   protocol.set_length(flags.length);
   protocol.set_step(flags.step);
-  protocol.set_batch(flags.batch);
+  protocol.set_batch(flags.Batch());
   protocol.set_max_windows(flags.max_windows);
   return protocol;
 }
@@ -62,8 +70,8 @@ absl::Status CheckFlags(const Flags& flags) {
     return UsageError(absl::StrCat("--step ", flags.step, " is more than --length ", flags.length,
                                    ": a window cannot score more bytes than it holds"));
   }
-  if (flags.batch > kMaxStepTokens / flags.length) {
-    return UsageError(absl::StrCat("--batch ", flags.batch, " of --length ", flags.length,
+  if (flags.Batch() > kMaxStepTokens / flags.length) {
+    return UsageError(absl::StrCat("--batch ", flags.Batch(), " of --length ", flags.length,
                                    " is more than ", kMaxStepTokens, " bytes at a time"));
   }
   return absl::OkStatus();
@@ -86,7 +94,7 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Load(const Flags& flags, const std::s
   EvaluateSettings settings;
   settings.length = flags.length;
   settings.step = flags.step;
-  settings.batch = flags.batch;
+  settings.batch = flags.Batch();
   settings.dtype = dtype;
   return Evaluator::Create(std::move(model), std::move(backend), std::move(state), settings);
 }
@@ -109,9 +117,13 @@ absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
         static_cast<double>(done) / static_cast<double>(std::max<int64_t>(1, total));
     progress.Update(share * static_cast<double>(bytes.size()),
                     absl::StrFormat("window %d/%d", done, total));
-    return !(context.stop && context.stop());
+    return true;
   };
-  HG_ASSIGN_OR_RETURN(const Evaluation result, evaluator->Run(bytes, on_batch));
+  absl::StatusOr<Evaluation> evaluated = evaluator->Run(bytes, on_batch, context.stop);
+  if (absl::IsCancelled(evaluated.status())) {
+    return absl::CancelledError("stopped by a signal; nothing was scored to the end");
+  }
+  HG_ASSIGN_OR_RETURN(const Evaluation result, std::move(evaluated));
   if (result.tokens == 0) {
     return absl::DataLossError(absl::StrCat(corpus->identity().name, ": its ", flags.split,
                                             " part has no byte to score; give more data"));
@@ -166,8 +178,8 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
                    "Bytes scored per window, the rest is context; 0: windows do not overlap")
       ->capture_default_str()
       ->check(WholeNumber(0, kMaxStepTokens));
-  verb->add_option("--batch", flags->batch, "Windows per forward pass")
-      ->capture_default_str()
+  verb->add_option("--batch", flags->batch,
+                   "Windows per forward pass; default: as many as hold 4096 bytes, 8 at most")
       ->check(WholeNumber(1, kMaxStepTokens));
   verb->add_option("--max_windows", flags->max_windows, "0: the whole split")
       ->capture_default_str()
@@ -182,7 +194,7 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
       "  hourglass eval results/RUN.safetensors --length 384\n"
       "  hourglass eval results/RUN.safetensors --split test --length 4096 --step 128  (the "
       "paper's protocol)\n"
-      "Ctrl-C ends after the current batch of windows (exit 130).");
+      "Ctrl-C ends between two operations of the model (exit 130), a second one at once.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Eval(*flags, context); };
   });

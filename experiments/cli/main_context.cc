@@ -1,23 +1,14 @@
 #include "experiments/cli/main_context.h"
 
-#include <csignal>
 #include <iostream>
 #include <string>
 
+#include "experiments/cli/signals.h"
 #include "hourglass/base/runfiles.h"
 #include "tools/build_stamp.h"
 
 namespace hourglass {
 namespace {
-
-volatile std::sig_atomic_t stop_requested = 0;
-
-// The second signal, whichever it is, ends the process at once.
-void RequestStop(int) {
-  stop_requested = 1;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
 
 SourceStamp Stamp() {
   const BuildStamp stamp = GetBuildStamp();
@@ -33,11 +24,8 @@ CliContext ProcessContext(int argc, char** argv) {
   context.out = &std::cout;
   context.err = &std::cerr;
   context.stamp = Stamp();
-  context.catch_signals = [] {
-    std::signal(SIGINT, RequestStop);
-    std::signal(SIGTERM, RequestStop);
-  };
-  context.stop = [] { return stop_requested != 0; };
+  context.catch_signals = CatchStopSignals;
+  context.stop = StopRequested;
   for (int i = 1; i < argc; ++i) context.args.emplace_back(argv[i]);
   return context;
 }

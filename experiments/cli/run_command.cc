@@ -136,9 +136,10 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
       "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
       "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"
       "A cell that has finished is not run again. Ctrl-C saves after the current step and ends "
-      "(exit 130); a\nsecond one ends at once. Whatever ended it, the same command goes on from "
-      "the "
-      "last checkpoint, to the\nsame bits.");
+      "(exit 130); a\n"
+      "second one ends at once. Whatever ended it, the same command goes on from the last "
+      "checkpoint, to the\n"
+      "same bits.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Run(*flags, context); };
   });

@@ -260,8 +260,9 @@ absl::Status Program::RunNode(int index) {
   return absl::OkStatus();
 }
 
-absl::Status Program::Run() {
+absl::Status Program::Run(const std::function<bool()>& stop) {
   for (int n = 0; n < static_cast<int>(steps_.size()); ++n) {
+    if (stop && stop()) return absl::CancelledError("stopped between two nodes");
     HG_RETURN_IF_ERROR(RunNode(n));
   }
   return backend_->Synchronize();

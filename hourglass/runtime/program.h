@@ -1,6 +1,7 @@
 #pragma once
 // A graph made runnable: order, memory and kernels fixed once, run many times without allocation.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,7 +51,9 @@ class Program {
   absl::StatusOr<TensorSpec> OutputSpec(std::string_view name) const;
 
   // Runs all nodes in order. An error names the node with its scope; outputs are then undefined.
-  absl::Status Run();
+  // `stop`, asked before each node, ends the run with Cancelled: what the nodes before it wrote
+  // into the State stays.
+  absl::Status Run(const std::function<bool()>& stop = {});
   // Runs one node; for comparisons.
   absl::Status RunNode(int index);
 

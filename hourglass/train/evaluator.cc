@@ -58,7 +58,8 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(
 
 absl::StatusOr<Evaluation> Evaluator::Run(
     std::span<const uint8_t> bytes,
-    const std::function<bool(int64_t done, int64_t total)>& progress) {
+    const std::function<bool(int64_t done, int64_t total)>& progress,
+    const std::function<bool()>& stop) {
   const int64_t length = settings_.length, batch = settings_.batch;
   const auto mask = model_->config().mask_id;
   const std::vector<Window> windows =
@@ -77,7 +78,7 @@ absl::StatusOr<Evaluation> Evaluator::Run(
     }
     HG_RETURN_IF_ERROR(
         program_->SetInput("tokens", tokens.data(), tokens.size() * sizeof(int32_t)));
-    HG_RETURN_IF_ERROR(program_->Run());
+    HG_RETURN_IF_ERROR(program_->Run(stop));
     HG_ASSIGN_OR_RETURN(const std::vector<double> nats, ReadOutput(*program_, "token_nats"));
     for (int64_t row = 0; row < count; ++row) {
       const Window& window = windows[static_cast<size_t>(first + row)];

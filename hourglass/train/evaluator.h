@@ -44,10 +44,12 @@ class Evaluator {
   // Scores every byte once. Window w scores bytes [w step, (w + 1) step) with up to length - step
   // bytes before them as context; the last one may score fewer. Short windows are filled up on the
   // right, which a causal model does not see. `progress` is called with (windows done, windows)
-  // after each batch; returning false ends with Cancelled.
+  // after each batch; returning false ends with Cancelled. So does `stop`, asked between two nodes
+  // of the Program.
   absl::StatusOr<Evaluation> Run(
       std::span<const uint8_t> bytes,
-      const std::function<bool(int64_t done, int64_t total)>& progress = {});
+      const std::function<bool(int64_t done, int64_t total)>& progress = {},
+      const std::function<bool()>& stop = {});
 
   // Memory of the Program beside the State.
   int64_t PlannedBytes() const;

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <sstream>
 
 #include "experiments/cli/command.h"
+#include "experiments/cli/signals.h"
 
 namespace hourglass {
 namespace {
@@ -67,6 +70,20 @@ TEST(CliSignalsTest, BenchEndsBetweenStepsAndPrintsNoNumbers) {
   EXPECT_TRUE(caught);
   EXPECT_EQ(call.out.str(), "");
   EXPECT_THAT(call.err.str(), HasSubstr("stopped by a signal"));
+}
+
+TEST(CliSignalsDeathTest, TheFirstSignalIsRememberedTheSecondEndsAndBothAreTold) {
+  const auto interrupt_twice = [](int first, int second) {
+    CatchStopSignals();
+    if (StopRequested()) std::exit(1);
+    std::raise(first);
+    if (!StopRequested()) std::exit(2);
+    std::raise(second);
+    std::exit(3);
+  };
+  const char told[] = "asked to stop(.|\n)*a second signal ends at once(.|\n)*ended at once by a";
+  EXPECT_EXIT(interrupt_twice(SIGINT, SIGINT), testing::KilledBySignal(SIGINT), told);
+  EXPECT_EXIT(interrupt_twice(SIGINT, SIGTERM), testing::KilledBySignal(SIGTERM), told);
 }
 
 TEST(CliSignalsTest, VerbsThatDoNotAskLeaveTheSignalsAlone) {

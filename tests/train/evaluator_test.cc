@@ -154,6 +154,24 @@ TEST_F(EvaluatorTest, ProgressIsToldAndCanStop) {
   EXPECT_GT(evaluator->PlannedBytes(), 0);
 }
 
+TEST_F(EvaluatorTest, StopsWithinABatch) {
+  Load(TinyConfig("1@1"));
+  auto evaluator = Evaluator::Create(model_, backend_, state_, {8, 0, 5, dtype_}).value();
+  int batches = 0, asked = 0;
+  const auto status = evaluator
+                          ->Run(
+                              Bytes(40),
+                              [&](int64_t, int64_t) {
+                                ++batches;
+                                return true;
+                              },
+                              [&] { return ++asked == 3; })
+                          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kCancelled) << status;
+  EXPECT_EQ(asked, 3) << "before each node";
+  EXPECT_EQ(batches, 0) << "the only batch is not waited for";
+}
+
 TEST_F(EvaluatorTest, NothingIsNothing) {
   Load(TinyConfig("1@1"));
   const Evaluation evaluation = Evaluate({}, 8, 0, 2);
