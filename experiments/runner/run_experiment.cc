@@ -86,7 +86,9 @@ class Sweep {
       *options_.log << "hourglass: " << options_.database
                     << ": locked by another program, waiting for it" << std::endl;
     };
-    HG_ASSIGN_OR_RETURN(store_, results::ResultsStore::Open(options_.database, store));
+    auto opened = results::ResultsStore::Open(options_.database, store);
+    if (!opened.ok()) lock_->RemoveNewFile();
+    HG_ASSIGN_OR_RETURN(store_, std::move(opened));
     HG_ASSIGN_OR_RETURN(shared_,
                         WriteSharedRows(*store_, spec_, environment_, *corpus_, options_.command));
     summary_.experiment_id = shared_.experiment;

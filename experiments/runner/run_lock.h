@@ -3,6 +3,7 @@
 // `running` in the database has lost its process.
 
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -15,13 +16,20 @@ class RunLock {
   // holds it; PermissionDenied if it cannot be created.
   static absl::StatusOr<RunLock> Take(const std::string& database);
 
+  // Removes the lock's file if Take created it: what should be locked turned out to be no database
+  // of ours. Still locked, so that nobody else can be holding it.
+  void RemoveNewFile();
+
   RunLock(RunLock&& other) noexcept;
   RunLock& operator=(RunLock&& other) noexcept;
   ~RunLock();
 
  private:
-  explicit RunLock(int fd) : fd_(fd) {}
+  RunLock(int fd, std::string path, bool created)
+      : fd_(fd), path_(std::move(path)), created_(created) {}
   int fd_;
+  std::string path_;
+  bool created_;
 };
 
 }  // namespace hourglass

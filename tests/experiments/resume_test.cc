@@ -287,6 +287,32 @@ TEST_F(ResumeTest, ASecondProcessIsSentAwayBeforeItWritesAnything) {
   EXPECT_TRUE(Run({"replicas=1"}).ok());
 }
 
+TEST_F(ResumeTest, ADatabaseThatIsRefusedGetsNoLockFile) {
+  UseDatabase("not_a_database.db");
+  ASSERT_TRUE(WriteFileAtomically(options_.database, std::string(5000, 'x')).ok());
+  EXPECT_EQ(ExitCodeFor(Run().status()), kExitBadData);
+  EXPECT_FALSE(std::filesystem::exists(options_.database + ".lock"));
+  UseDatabase("newer.db");
+  ASSERT_TRUE(Run({"replicas=1"}).ok());
+  SQLite::Database(options_.database, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 99");
+  EXPECT_EQ(ExitCodeFor(Run().status()), kExitBadData);
+  EXPECT_TRUE(std::filesystem::exists(options_.database + ".lock")) << "it was there before";
+}
+
+TEST(RunLockTest, WhoeverRemovesTheFileStillHoldsItAlone) {
+  const std::string database = testing::TempDir() + "/lock_test.db";
+  {
+    absl::StatusOr<RunLock> first = RunLock::Take(database);
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_EQ(ExitCodeFor(RunLock::Take(database).status()), kExitTryAgain);
+    first->RemoveNewFile();
+    EXPECT_FALSE(std::filesystem::exists(database + ".lock"));
+  }
+  const absl::StatusOr<RunLock> second = RunLock::Take(database);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(ExitCodeFor(RunLock::Take(database).status()), kExitTryAgain);
+}
+
 TEST(RunProgressTest, SurvivesTheMetadata) {
   const RunProgress progress{1.0 / 3, 2e-9, 1234567890123, 77, 2.5};
   const RunProgress read = ProgressFromMetadata(ToMetadata(progress)).value();
