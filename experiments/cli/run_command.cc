@@ -55,7 +55,7 @@ void PrintSummary(const RunSummary& summary, const std::string& database, std::o
   size_t width = 0;
   for (const CellOutcome& cell : summary.cells) width = std::max(width, cell.label.size());
   for (const CellOutcome& cell : summary.cells) {
-    out << absl::StrFormat("%-*s %d steps seed %d  %-12s", static_cast<int>(width), cell.label,
+    out << absl::StrFormat("%-*s %d steps seed %d  %-15s", static_cast<int>(width), cell.label,
                            cell.budget, cell.replica, cell.status);
     if (cell.bits_per_byte) out << absl::StrFormat("  %.4f bits per byte", *cell.bits_per_byte);
     if (cell.test_bits_per_byte) out << absl::StrFormat(" (test %.4f)", *cell.test_bits_per_byte);
@@ -115,7 +115,7 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
   verb->add_option("--budget", flags->selection.budget, "Only the trainings of so many steps");
   AddThreadsFlag(*verb, flags->threads);
   verb->add_flag("--force", flags->force,
-                 "Run finished and unfinished cells anew, as further attempts");
+                 "Run finished, diverged and unfinished cells anew, as further attempts");
   verb->add_flag("--allow-dirty", flags->allow_dirty,
                  "Run although files are not committed; stored with the difference, and marked");
   verb->add_flag("--no-checkpoint", flags->no_checkpoint,
@@ -135,7 +135,9 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
       "  hourglass run quickstart --set training.budgets=400,1600 --replica 0 --budget 400\n"
       "  hourglass run enwik8/table1 --profile paper --set data.path=enwik8\n"
       "  hourglass run my.textproto --set training.steps=100 --db trial.db\n"
-      "A cell that has finished is not run again. Ctrl-C saves after the current step and ends "
+      "A cell that has finished is not run again, nor one that diverged under the same program, "
+      "machine and\n"
+      "threads (exit 18): it would again. Ctrl-C saves after the current step and ends "
       "(exit 130); a\n"
       "second one ends at once. Whatever ended it, the same command goes on from the last "
       "checkpoint, to the\n"

@@ -108,26 +108,57 @@ class Sweep {
     return results::RunReason::kFirst;
   }
 
-  // A cell that has a finished run.
-  absl::Status Skip(const CellPlan& plan, int64_t replica, const std::string& name,
-                    const std::string& run_id, Progress& progress) {
+  // The cell's last run if that was this program on this machine with these threads, and diverged:
+  // the next one would too.
+  const results::RunRecord* FindDiverged(const std::string& cell) const {
+    const results::RunRecord* last = nullptr;
+    for (const results::RunRecord& run : earlier_) {
+      const bool same = run.cell_id == cell && run.build_id == shared_.build &&
+                        run.host_id == shared_.host && run.run.threads == threads_;
+      if (same && (last == nullptr || run.id > last->id)) last = &run;
+    }
+    return last != nullptr && last->status == results::RunStatus::kDiverged ? last : nullptr;
+  }
+
+  // A cell that is not run; `run_id` says why not.
+  CellOutcome Skip(const CellPlan& plan, int64_t replica, const std::string& run_id,
+                   const std::string& status, Progress& progress) {
     CellOutcome outcome;
     outcome.label = plan.cell.label();
     outcome.budget = outcome.steps_done = plan.steps;
     outcome.replica = replica;
     outcome.run_id = run_id;
-    outcome.status = "already done";
+    outcome.status = status;
+    progress.Skip(WorkOf(plan));
+    return outcome;
+  }
+
+  // A cell that has a finished run.
+  absl::Status SkipDone(const CellPlan& plan, int64_t replica, const std::string& name,
+                        const std::string& run_id, Progress& progress) {
+    CellOutcome outcome = Skip(plan, replica, run_id, "already done", progress);
     for (const results::RunRecord& run : earlier_) {
       if (run.id != run_id) continue;
       outcome.bits_per_byte = run.Value(results::kValidBitsPerByte, "final");
       outcome.test_bits_per_byte = run.Value(results::kTestBitsPerByte, "final");
       outcome.train_seconds = run.Value(results::kTrainWallSeconds, "final").value_or(0);
     }
-    progress.Skip(WorkOf(plan));
     progress.Line(absl::StrCat(name, ": already done, run ", run_id));
     summary_.cells.push_back(std::move(outcome));
     // Its process may have been killed between the database and the file.
     return options_.checkpoints ? PublishFinalCheckpoint(CheckpointPath(run_id)) : absl::OkStatus();
+  }
+
+  void SkipDiverged(const CellPlan& plan, int64_t replica, const std::string& name,
+                    const results::RunRecord& run, Progress& progress) {
+    CellOutcome outcome = Skip(plan, replica, run.id, "diverged before", progress);
+    const auto losses = run.summaries.find(results::kTrainLossNats);
+    const bool has_losses = losses != run.summaries.end() && losses->second.contains("last");
+    outcome.steps_done = has_losses ? losses->second.at("last").n : 0;
+    progress.Line(absl::StrCat(name, ": diverged before, run ", run.id, " (", run.outcome.error,
+                               "); the same program would again, --force tries"));
+    summary_.cells.push_back(std::move(outcome));
+    summary_.exit_code = kExitDiverged;
   }
 
   std::string CheckpointPath(const std::string& run_id) const {
@@ -144,7 +175,11 @@ class Sweep {
     HG_ASSIGN_OR_RETURN(const std::string cell,
                         store_->Upsert(CellRow(spec_, shared_, plan, config, seeds, replica)));
     HG_ASSIGN_OR_RETURN(const std::optional<std::string> done, store_->FindOkRun(cell));
-    if (done && !options_.force) return Skip(plan, replica, name, *done, progress);
+    if (done && !options_.force) return SkipDone(plan, replica, name, *done, progress);
+    if (const auto* run = FindDiverged(cell); run != nullptr && !options_.force) {
+      SkipDiverged(plan, replica, name, *run, progress);
+      return absl::OkStatus();
+    }
     const Attempt attempt{cell, shared_.build, shared_.host, threads_, options_.force};
     const auto log = [&](const std::string& line) {
       progress.Line(absl::StrCat(name, ": ", line));

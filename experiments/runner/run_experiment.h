@@ -44,7 +44,8 @@ struct CellOutcome {
   int64_t budget = 0;  // steps
   int64_t replica = 0;
   std::string run_id;
-  std::string status;                   // "ok", "diverged", "interrupted" or "already done"
+  // "ok", "diverged", "interrupted"; not run: "already done", "diverged before"
+  std::string status;
   std::optional<double> bits_per_byte;  // on validation, at the end
   std::optional<double> test_bits_per_byte;
   double train_seconds = 0;
@@ -54,12 +55,13 @@ struct CellOutcome {
 struct RunSummary {
   std::string experiment_id;
   std::vector<CellOutcome> cells;  // in the order they ran
-  // 18 if a run diverged, 130 if stopped, else 0.
+  // 18 if a run diverged, now or before, 130 if stopped, else 0.
   ExitCode exit_code = kExitOk;
 };
 
 // Replica by replica and the smaller budget first, so that a sweep that is cut short holds whole
-// pairs. A cell with a run that is `ok` is not run again.
+// pairs. A cell with a run that is `ok` is not run again, and neither is one whose last run of this
+// program, machine and number of threads diverged: these decide the bits.
 //
 // A run that was cut off, by a signal, a kill or the power, is `running`
 // in the database and goes on from its checkpoint, with the same ULID and to the same bits; if the

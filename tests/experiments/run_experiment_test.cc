@@ -289,6 +289,32 @@ TEST_F(RunExperimentTest, ADivergedLossEndsTheRunWithItsRowsKept) {
   }
 }
 
+TEST_F(RunExperimentTest, ADivergedCellIsNotTrainedAgainByTheSameProgram) {
+  const std::vector<std::string> hopeless = {"training.peak_rate=1e30", "replicas=1",
+                                             "training.steps=20"};
+  const auto first = Run(hopeless);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto again = Run(hopeless);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->exit_code, kExitDiverged);
+  ASSERT_EQ(again->cells.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(again->cells[i].status, "diverged before");
+    EXPECT_EQ(again->cells[i].run_id, first->cells[i].run_id);
+    EXPECT_EQ(again->cells[i].steps_done, first->cells[i].steps_done);
+  }
+  EXPECT_EQ(Records().size(), 2u);
+  EXPECT_THAT(log_.str(), HasSubstr("diverged before, run " + first->cells[0].run_id));
+  EXPECT_THAT(log_.str(), HasSubstr("--force tries"));
+  // Another build may do better, and whoever insists may see for himself.
+  options_.stamp.commit = std::string(40, '3');
+  ASSERT_TRUE(Run(hopeless).ok());
+  EXPECT_EQ(Records().size(), 4u);
+  options_.force = true;
+  ASSERT_TRUE(Run(hopeless).ok());
+  EXPECT_EQ(Records().size(), 6u);
+}
+
 TEST_F(RunExperimentTest, AMismatchIsRefusedBeforeAnythingIsWritten) {
   const auto summary = Run({"match.reference=2@1", "match.tolerance=0.01"});
   EXPECT_EQ(ExitCodeFor(summary.status()), kExitBadConfiguration);
