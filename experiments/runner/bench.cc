@@ -10,11 +10,13 @@
 #include "baselines/catalog.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/exit_codes.h"
+#include "experiments/runner/memory_need.h"
 #include "experiments/runner/paths.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 #include "hourglass/data/byte_corpus.h"
+#include "hourglass/train/price.h"
 #include "hourglass/train/trainer.h"
 
 namespace hourglass {
@@ -88,6 +90,13 @@ class Bench {
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(options_.backend));
     HG_ASSIGN_OR_RETURN(data_, OpenData(options_));
     HG_ASSIGN_OR_RETURN(const TrainSettings settings, SettingsOf(options_));
+    HG_RETURN_IF_ERROR(settings.Validate());
+    HG_ASSIGN_OR_RETURN(const TrainingPrice price,
+                        PriceTraining(*model, {options_.batch, options_.length, settings.dtype}));
+    HG_RETURN_IF_ERROR(ExpectMemory(options_.model.Label(), price.planned_bytes,
+                                    AvailableMemoryBytes(),
+                                    "make --d_model, --d_ff, --length or --batch smaller, or free "
+                                    "memory"));
     HG_ASSIGN_OR_RETURN(trainer_, Trainer::Create(model, backend_, data_, settings));
     HG_ASSIGN_OR_RETURN(
         Graph graph, BuildEvaluateGraph(*model, {options_.batch, options_.length, settings.dtype}));

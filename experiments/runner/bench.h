@@ -32,8 +32,8 @@ struct BenchOptions {
   std::function<bool()> stop;  // asked between steps; may be empty
 };
 
-// InvalidArgument for settings that cannot be, NotFound for the data file, Unimplemented for what
-// the backend cannot do, Cancelled when stopped.
+// InvalidArgument for settings that cannot be or need more memory than there is, NotFound for the
+// data file, Unimplemented for what the backend cannot do, Cancelled when stopped.
 absl::StatusOr<nlohmann::ordered_json> RunBench(const BenchOptions& options);
 
 // The per-op part of the result as a table for people.

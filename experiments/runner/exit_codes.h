@@ -19,7 +19,7 @@ enum ExitCode : int {
   kExitInternal = 70,
   kExitIoError = 74,
   kExitTryAgain = 75,
-  kExitBadConfiguration = 78,
+  kExitBadConfiguration = 78,  // also one that needs more memory than the machine has
   kExitInterrupted = 130,
 };
 

@@ -11,6 +11,7 @@
 #include "experiments/runner/backends.h"
 #include "experiments/runner/cell_rows.h"
 #include "experiments/runner/data_source.h"
+#include "experiments/runner/memory_need.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/resume.h"
 #include "experiments/runner/run_cell.h"
@@ -50,6 +51,7 @@ class Sweep {
  private:
   absl::Status Prepare() {
     HG_ASSIGN_OR_RETURN(sweep_, PlanSweep(spec_, options_.selection));
+    HG_RETURN_IF_ERROR(CheckMemory());
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     threads_ = options_.threads > 0 ? options_.threads : cores;
     SetThreadCount(threads_);
@@ -58,6 +60,21 @@ class Sweep {
     HG_ASSIGN_OR_RETURN(environment_, CaptureEnvironment(options_.stamp, *backend_, threads_,
                                                          spec_.training().dtype()));
     return CheckTree();
+  }
+
+  // Now, and not after hours of smaller cells.
+  absl::Status CheckMemory() const {
+    const std::optional<int64_t> available =
+        options_.available_bytes ? options_.available_bytes : AvailableMemoryBytes();
+    for (const CellPlan& plan : sweep_.cells) {
+      HG_RETURN_IF_ERROR(ExpectMemory(
+          absl::StrCat(spec_.name(), ", cell \"", plan.cell.label(), "\""), plan.planned_bytes,
+          available,
+          "make model.d_model, model.d_ff, training.length or training.batch smaller or "
+          "training.micro_batches larger with --set, take other cells with --cell, or free "
+          "memory (`hourglass plan` prints what each cell needs)"));
+    }
+    return absl::OkStatus();
   }
 
   // A result of a tree that nobody else has can only be trusted by who made it: ask first.

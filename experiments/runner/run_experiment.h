@@ -35,6 +35,7 @@ struct RunOptions {
   std::function<bool()> stop;
   std::ostream* log = nullptr;  // progress and warnings
   ProgressOptions progress;
+  std::optional<int64_t> available_bytes;  // of memory; empty: as many as the system says
   // How long another program may hold the database.
   std::chrono::milliseconds busy_timeout = results::StoreOptions().busy_timeout;
 };
@@ -68,7 +69,8 @@ struct RunSummary {
 // program, the machine or the number of threads is another one, it is ended as `killed` and the
 // cell starts anew. One process at a time works on a database (RunLock). A run whose loss is not
 // finite, or beyond ten times that of guessing, ends as `diverged` with its rows kept, and the
-// sweep goes on. Errors of a cell end its run as `failed` or `unsupported` and the sweep with it;
+// sweep goes on. InvalidArgument before anything is written if a cell's plan needs more memory than
+// there is. Errors of a cell end its run as `failed` or `unsupported` and the sweep with it;
 // errors of disk or database leave it `running`.
 absl::StatusOr<RunSummary> RunExperiment(const specs::Experiment& spec, const RunOptions& options);
 

@@ -321,6 +321,24 @@ TEST_F(RunExperimentTest, AMismatchIsRefusedBeforeAnythingIsWritten) {
   EXPECT_FALSE(std::filesystem::exists(options_.database));
 }
 
+TEST_F(RunExperimentTest, AModelLargerThanTheMemoryIsRefusedBeforeAnythingIsWritten) {
+  options_.available_bytes = 100'000;
+  const auto summary = Run();
+  EXPECT_EQ(ExitCodeFor(summary.status()), kExitBadConfiguration) << summary.status();
+  EXPECT_THAT(std::string(summary.status().message()),
+              testing::AllOf(HasSubstr("tiny, cell \"2@1\": needs "),
+                             HasSubstr(" and 0.1 MB are available; make model.d_model")));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/deep"));
+  // A real one, on any machine there is.
+  EXPECT_EQ(Cli({"run", folder_ + "/tiny.textproto", "--db", options_.database, "--set",
+                 "model.d_model=1048576", "--quiet"}),
+            78)
+      << log_.str();
+  EXPECT_EQ(Cli({"bench", "--hierarchy", "1@1", "--d_model", "1048576", "--length", "8"}), 78)
+      << log_.str();
+  EXPECT_THAT(log_.str(), HasSubstr("make --d_model, --d_ff"));
+}
+
 TEST_F(RunExperimentTest, ADtypeTheBackendCannotDoIsUnavailableAndStoredAsUnsupported) {
   const auto summary = Run({"training.dtype=bf16", "backend=reference"});
   EXPECT_EQ(ExitCodeFor(summary.status()), kExitUnavailable);
