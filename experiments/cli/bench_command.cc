@@ -58,7 +58,8 @@ void AddTimingFlags(CLI::App& verb, Flags& flags) {
   verb.add_option("--lr_cycle", bench.lr_cycle, "0: constant after warm-up")
       ->capture_default_str()
       ->check(count);
-  verb.add_option("--data", bench.data, "File of bytes; random bytes if missing");
+  verb.add_option("--data", bench.data, "File of bytes; random bytes if left out")
+      ->check(NotEmpty());
   verb.add_option("--seed", bench.seed)->capture_default_str()->check(count);
   verb.add_option("--backend", bench.backend, "onednn or reference")->capture_default_str();
   verb.add_flag("--profile_ops", bench.profile_ops, "Also time every kind of op");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <exception>
 #include <iterator>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -63,6 +64,14 @@ absl::Status CheckWritten(std::ostream& out) {
                    "cannot write the result to standard output (disk full, or closed)");
 }
 
+// What a report of a problem needs first.
+std::string Version(const SourceStamp& stamp) {
+  const std::map<std::string, std::string> libraries = LibraryVersions();
+  return absl::StrCat("hourglass, commit ", stamp.commit,
+                      stamp.dirty ? " with uncommitted changes" : "", "\noneDNN ",
+                      libraries.at("oneDNN"), "\nSQLite ", libraries.at("SQLite"));
+}
+
 int PrintError(const CliContext& context, const absl::Status& status) {
   *context.err << "hourglass: " << std::string(status.message()) << std::endl;
   return ExitCodeFor(status);
@@ -75,6 +84,9 @@ int RunCli(const CliContext& context) {
                "hourglass");
   app.footer(kFooter);
   app.require_subcommand(1);
+  app.set_version_flag(
+      "--version", [&context] { return Version(context.stamp); },
+      "Commit of the build, versions of oneDNN and SQLite");
   Verb chosen;
   AddListCommand(app, chosen);
   AddPlanCommand(app, chosen);
@@ -93,7 +105,7 @@ int RunCli(const CliContext& context) {
   try {
     // CLI11 takes the arguments from the back.
     app.parse(std::vector<std::string>(context.args.rbegin(), context.args.rend()));
-  } catch (const CLI::CallForHelp& error) {
+  } catch (const CLI::Success& error) {  // --help, --version
     return app.exit(error, *context.out, *context.err);
   } catch (const CLI::ParseError& error) {
     app.exit(error, *context.out, *context.err);

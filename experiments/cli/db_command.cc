@@ -114,7 +114,7 @@ using Action = absl::StatusOr<ExitCode> (*)(const Flags&, const CliContext&);
 CLI::App* AddAction(CLI::App& db, Verb& chosen, const std::string& name, const std::string& help,
                     Action action, const std::shared_ptr<Flags>& flags) {
   CLI::App* verb = db.add_subcommand(name, help);
-  verb->add_option("FILE", flags->file, "Results database")->required();
+  verb->add_option("FILE", flags->file, "Results database")->required()->check(NotEmpty());
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->callback([flags, action, &chosen] {
     chosen = [flags, action](const CliContext& context) { return action(*flags, context); };

@@ -8,6 +8,7 @@
 #include "baselines/catalog.h"
 #include "experiments/cli/command.h"
 #include "experiments/cli/flags.h"
+#include "experiments/data_sets/data_set.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/paths.h"
@@ -50,9 +51,11 @@ struct Flags {
 
 absl::StatusOr<std::shared_ptr<const ByteCorpus>> Corpus(const Flags& flags) {
   specs::Data data;
-  data.set_corpus(flags.data.empty() ? flags.corpus : "file");
+  data.set_corpus(flags.data.empty() ? flags.corpus : kFileCorpus);
   data.set_path(flags.data);
-  return OpenCorpus(data);
+  auto corpus = OpenCorpus(data, /*window=*/0, {"--data FILE", "--corpus enwik8-3500k"});
+  if (!absl::IsInvalidArgument(corpus.status())) return corpus;
+  return UsageError(absl::StrCat("--corpus: ", corpus.status().message()));
 }
 
 // The flags as the specs say the same.
@@ -170,7 +173,7 @@ void AddEvalCommand(CLI::App& app, Verb& chosen) {
       ->check(CLI::IsMember({"train", "valid", "test"}));
   verb->add_option("--corpus", flags->corpus, "A data set by name, see `hourglass data list`")
       ->capture_default_str();
-  verb->add_option("--data", flags->data, "A file instead, split 90/5/5");
+  verb->add_option("--data", flags->data, "A file instead, split 90/5/5")->check(NotEmpty());
   verb->add_option("--length", flags->length, "Bytes a window holds")
       ->capture_default_str()
       ->check(WholeNumber(1, kMaxStepTokens));

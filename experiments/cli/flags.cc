@@ -27,6 +27,17 @@ CLI::Validator WholeNumber(int64_t least, int64_t most) {
   return CLI::Validator(check, "", "whole number");
 }
 
+CLI::Validator NotEmpty() {
+  const auto check = [](std::string& text) -> std::string {
+    return text.empty() ? "is empty; name a file" : "";
+  };
+  return CLI::Validator(check, "", "not empty");
+}
+
+void AddDatabaseFlag(CLI::App& verb, std::string& database, const std::string& help) {
+  verb.add_option("--db", database, help)->check(NotEmpty());
+}
+
 void AddThreadsFlag(CLI::App& verb, int& threads) {
   verb.add_option("--threads", threads, "0: one per core")
       ->capture_default_str()

@@ -159,7 +159,7 @@ void AddListCommand(CLI::App& app, Verb& chosen) {
       "list", "Experiments, models and attention kinds there are, or the runs of a database");
   auto flags = std::make_shared<Flags>();
   verb->add_option("EXPERIMENT", flags->experiment, "Only this one, with its cells");
-  verb->add_option("--db", flags->database, "The experiments and runs of this database instead");
+  AddDatabaseFlag(*verb, flags->database, "The experiments and runs of this database instead");
   verb->add_flag("--fields", flags->fields, "Every field of a spec that --set can change");
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->footer(

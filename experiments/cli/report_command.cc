@@ -68,7 +68,7 @@ void AddReportCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("EXPERIMENT", flags->experiment,
                    "Name or id; with --db by default the one with the newest run");
-  verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
+  AddDatabaseFlag(*verb, flags->database, "Results database; default: results/EXPERIMENT.db");
   verb->add_option("--out", flags->output,
                    "Folder to write into; default: report-EXPERIMENT beside the database");
   verb->add_flag("--json", flags->json, "One JSON document");

@@ -108,7 +108,7 @@ void AddRunCommand(CLI::App& app, Verb& chosen) {
       app.add_subcommand("run", "Train and evaluate every cell and seed, and store it");
   auto flags = std::make_shared<Flags>();
   flags->spec.AddTo(*verb);
-  verb->add_option("--db", flags->database, "Results database; default: results/EXPERIMENT.db");
+  AddDatabaseFlag(*verb, flags->database, "Results database; default: results/EXPERIMENT.db");
   verb->add_option("--cell", flags->selection.cell,
                    "Only the cell with this label, at all its budgets");
   verb->add_option("--replica", flags->selection.replica, "Only this seed, counted from 0");

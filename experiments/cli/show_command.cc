@@ -228,7 +228,7 @@ void AddShowCommand(CLI::App& app, Verb& chosen) {
   auto flags = std::make_shared<Flags>();
   verb->add_option("ID", flags->id, "Its id or the start of it, or an experiment's name")
       ->required();
-  verb->add_option("--db", flags->database, "Results database; default: all in results/");
+  AddDatabaseFlag(*verb, flags->database, "Results database; default: all in results/");
   verb->add_flag("--json", flags->json, "One JSON document");
   verb->footer(
       "Examples:\n"

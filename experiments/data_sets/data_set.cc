@@ -1,7 +1,6 @@
 #include "experiments/data_sets/data_set.h"
 
 #include <cstdlib>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -51,6 +50,13 @@ absl::Status MissingFile(const DataSet& set, const absl::Status& status) {
 std::span<const DataSet> DataSets() {
   static const std::vector<DataSet>* const sets = new std::vector<DataSet>(MakeDataSets());
   return *sets;
+}
+
+std::vector<std::string> CorpusNames() {
+  std::vector<std::string> names;
+  for (const DataSet& set : DataSets()) names.push_back(set.name());
+  names.insert(names.end(), {kFileCorpus, kSyntheticCorpus});
+  return names;
 }
 
 absl::StatusOr<const DataSet*> FindDataSet(std::string_view name) {

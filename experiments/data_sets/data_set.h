@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "hourglass/data/byte_corpus.h"
@@ -27,6 +28,12 @@ struct DataSet {
 
 // "enwik8" and "enwik8-3500k".
 std::span<const DataSet> DataSets();
+
+// What data.corpus of a spec may say: the names of DataSets(), "file" for any file, which must then
+// be named, and "synthetic" for made-up text.
+inline constexpr char kFileCorpus[] = "file";
+inline constexpr char kSyntheticCorpus[] = "synthetic";
+std::vector<std::string> CorpusNames();
 
 // NotFound lists the names.
 absl::StatusOr<const DataSet*> FindDataSet(std::string_view name);

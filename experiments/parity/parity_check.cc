@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "baselines/catalog.h"
 #include "hourglass/base/status.h"
@@ -113,6 +114,38 @@ absl::Status ExpectOnlyKnownTensors(const Fixture& fixture) {
   return absl::OkStatus();
 }
 
+// No result can be near a NaN or an infinity, and every one behind it would be blamed.
+absl::Status ExpectFinite(const Fixture& fixture) {
+  for (const auto& [name, tensor] : fixture.file.tensors()) {
+    const bool is_float = tensor.dtype == FileDType::kF64 || tensor.dtype == FileDType::kF32 ||
+                          tensor.dtype == FileDType::kBF16;
+    if (!is_float) continue;
+    HG_ASSIGN_OR_RETURN(const std::vector<double> values, fixture.file.ReadDoubles(name));
+    const auto bad = std::find_if(values.begin(), values.end(),
+                                  [](double value) { return !std::isfinite(value); });
+    if (bad == values.end()) continue;
+    return Broken(fixture.file,
+                  absl::StrCat("tensor '", name, "': element ", bad - values.begin(), " is ",
+                               std::isnan(*bad) ? "NaN" : "infinite", "; write the fixture anew"));
+  }
+  return absl::OkStatus();
+}
+
+// Files of kind "model" say how many parameters their model has.
+absl::Status ExpectParameterCount(const Fixture& fixture) {
+  if (fixture.kind != "model") return absl::OkStatus();
+  HG_ASSIGN_OR_RETURN(const std::string text, fixture.file.Metadata("parameters"));
+  int64_t wanted = 0;
+  if (!absl::SimpleAtoi(text, &wanted)) {
+    return Broken(fixture.file, absl::StrCat("metadata 'parameters': '", text, "' is no count"));
+  }
+  const int64_t count = fixture.parameters.CountElements();
+  if (count == wanted) return absl::OkStatus();
+  return Broken(fixture.file,
+                absl::StrCat("metadata 'parameters' says ", wanted, ", but ",
+                             fixture.model->config().Label(), " of its config has ", count));
+}
+
 absl::StatusOr<Fixture> OpenFixture(const std::string& path) {
   HG_ASSIGN_OR_RETURN(Safetensors file, Safetensors::Open(path));
   HG_ASSIGN_OR_RETURN(const std::string format, file.Metadata("format"));
@@ -132,6 +165,8 @@ absl::StatusOr<Fixture> OpenFixture(const std::string& path) {
   fixture.model = *std::move(model);
   HG_ASSIGN_OR_RETURN(fixture.parameters, ParametersOf(*fixture.model));
   HG_RETURN_IF_ERROR(ExpectOnlyKnownTensors(fixture));
+  HG_RETURN_IF_ERROR(ExpectParameterCount(fixture));
+  HG_RETURN_IF_ERROR(ExpectFinite(fixture));
   return fixture;
 }
 

@@ -39,9 +39,14 @@ absl::StatusOr<std::shared_ptr<const Dataset>> OpenData(const BenchOptions& opti
   if (options.data.empty()) {
     return std::make_shared<RandomTokens>(options.model.vocab_size);
   }
-  HG_ASSIGN_OR_RETURN(auto corpus, ByteCorpus::Open(CallerPath(options.data)));
-  const ByteRange all{0, corpus->identity().bytes};
-  return std::make_shared<ByteWindows>(std::move(corpus), all);
+  auto corpus = ByteCorpus::Open(CallerPath(options.data));
+  if (!corpus.ok()) {
+    return absl::Status(
+        corpus.status().code(),
+        absl::StrCat(corpus.status().message(), ", or leave out --data for random bytes"));
+  }
+  const ByteRange all{0, (*corpus)->identity().bytes};
+  return std::make_shared<ByteWindows>(*std::move(corpus), all);
 }
 
 absl::Status CheckCounts(const BenchOptions& options) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "experiments/data_sets/data_set.h"
 #include "experiments/runner/paths.h"
 #include "hourglass/base/counter_rng.h"
@@ -10,8 +11,6 @@
 
 namespace hourglass {
 namespace {
-
-constexpr char kSyntheticName[] = "synthetic";
 
 // Words of a small made-up language, so that a model has something to learn.
 std::string SyntheticText() {
@@ -29,20 +28,24 @@ std::string SyntheticText() {
   return text;
 }
 
-absl::StatusOr<std::string> PathOf(const specs::Data& data) {
+absl::StatusOr<std::string> PathOf(const specs::Data& data, const DataRemedy& remedy) {
   if (!data.path().empty()) return CallerPath(data.path());
+  if (data.corpus() == kFileCorpus) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("corpus \"file\" is any file: name it with ", remedy.file));
+  }
   const absl::StatusOr<const DataSet*> set = FindDataSet(data.corpus());
   if (!set.ok()) {
-    return absl::NotFoundError(
-        absl::StrCat("corpus \"", data.corpus(), "\": add --set data.path=FILE"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "no corpus \"", data.corpus(), "\"; there are: ", absl::StrJoin(CorpusNames(), ", ")));
   }
   HG_ASSIGN_OR_RETURN(const std::string path, PathOfDataSet(**set));
   const absl::Status found = ExpectDataFile(path);
   if (!absl::IsNotFound(found) || (*set)->address.empty()) return path;
   return absl::NotFoundError(absl::StrCat(
       path, ": there is no ", data.corpus(), " (", (*set)->corpus.bytes,
-      " bytes); type `hourglass data fetch ", data.corpus(),
-      "`, or name the file with --set data.path=FILE, or take the excerpt with --profile cpu"));
+      " bytes); type `hourglass data fetch ", data.corpus(), "`, or name the file with ",
+      remedy.file, ", or take the excerpt with ", remedy.excerpt));
 }
 
 // A run needs one training window and a byte to validate on.
@@ -58,13 +61,14 @@ absl::Status CheckParts(const std::shared_ptr<const ByteCorpus>& corpus, int64_t
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const ByteCorpus>> OpenCorpus(const specs::Data& data,
-                                                             int64_t window) {
-  if (data.corpus() == kSyntheticName) {
-    return ByteCorpus::FromBytes(kSyntheticName, SyntheticText());
+                                                             int64_t window,
+                                                             const DataRemedy& remedy) {
+  if (data.corpus() == kSyntheticCorpus) {
+    return ByteCorpus::FromBytes(kSyntheticCorpus, SyntheticText());
   }
-  HG_ASSIGN_OR_RETURN(const std::string path, PathOf(data));
+  HG_ASSIGN_OR_RETURN(const std::string path, PathOf(data, remedy));
   HG_ASSIGN_OR_RETURN(std::shared_ptr<const ByteCorpus> corpus,
-                      ByteCorpus::Open(path, data.corpus() == "file" ? "" : data.corpus()));
+                      ByteCorpus::Open(path, data.corpus() == kFileCorpus ? "" : data.corpus()));
   if (window > 0) HG_RETURN_IF_ERROR(CheckParts(corpus, window));
   return corpus;
 }
@@ -80,7 +84,7 @@ results::Dataset DatasetRow(const ByteCorpus& corpus, Split split) {
   row.sha256 = corpus.Sha256(split);
   row.bytes = row.n_units = range.size();
   row.preprocess = "none";
-  row.synthetic = identity.name == kSyntheticName;
+  row.synthetic = identity.name == kSyntheticCorpus;
   row.licence = row.synthetic ? "made up" : identity.licence;
   return row;
 }

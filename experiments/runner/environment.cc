@@ -174,24 +174,6 @@ std::string CompilerFlags(const std::string& binary) {
   return flags.empty() ? kUnknown : absl::StrJoin(flags, " ");
 }
 
-std::map<std::string, std::string> Libraries() {
-  const dnnl_version_t& onednn = *dnnl_version();
-  return {
-      {"Abseil", absl::StrCat(ABSL_LTS_RELEASE_VERSION, ".", ABSL_LTS_RELEASE_PATCH_LEVEL)},
-      {"Boost", BOOST_LIB_VERSION},
-      {"CLI11", CLI11_VERSION},
-      {"Highway", absl::StrCat(HWY_MAJOR, ".", HWY_MINOR)},
-      {"OpenSSL", OpenSSL_version(OPENSSL_VERSION)},
-      {"SQLite", sqlite3_libversion()},
-      {"glibc", gnu_get_libc_version()},
-      {"nlohmann-json", absl::StrCat(NLOHMANN_JSON_VERSION_MAJOR, ".", NLOHMANN_JSON_VERSION_MINOR,
-                                     ".", NLOHMANN_JSON_VERSION_PATCH)},
-      {"oneDNN",
-       absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch, " ", onednn.hash)},
-      {"protobuf", absl::StrCat(GOOGLE_PROTOBUF_VERSION)},
-  };
-}
-
 absl::StatusOr<results::Build> MakeBuild() {
   HG_ASSIGN_OR_RETURN(const std::string binary, ReadFile("/proc/self/exe"));
   results::Build build;
@@ -200,7 +182,7 @@ absl::StatusOr<results::Build> MakeBuild() {
   build.flags = CompilerFlags(binary);
   build.bazel_version = kUnknown;
   build.deps_sha256 = PinnedDependenciesSha256();
-  build.deps = Libraries();
+  build.deps = LibraryVersions();
   return build;
 }
 
@@ -281,6 +263,24 @@ absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const B
   environment.warnings.push_back("debug build: timings are not stored");
 #endif
   return environment;
+}
+
+std::map<std::string, std::string> LibraryVersions() {
+  const dnnl_version_t& onednn = *dnnl_version();
+  return {
+      {"Abseil", absl::StrCat(ABSL_LTS_RELEASE_VERSION, ".", ABSL_LTS_RELEASE_PATCH_LEVEL)},
+      {"Boost", BOOST_LIB_VERSION},
+      {"CLI11", CLI11_VERSION},
+      {"Highway", absl::StrCat(HWY_MAJOR, ".", HWY_MINOR)},
+      {"OpenSSL", OpenSSL_version(OPENSSL_VERSION)},
+      {"SQLite", sqlite3_libversion()},
+      {"glibc", gnu_get_libc_version()},
+      {"nlohmann-json", absl::StrCat(NLOHMANN_JSON_VERSION_MAJOR, ".", NLOHMANN_JSON_VERSION_MINOR,
+                                     ".", NLOHMANN_JSON_VERSION_PATCH)},
+      {"oneDNN",
+       absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch, " ", onednn.hash)},
+      {"protobuf", absl::StrCat(GOOGLE_PROTOBUF_VERSION)},
+  };
 }
 
 std::vector<std::string> ChangedFiles(const std::string& diff) {

@@ -36,6 +36,9 @@ struct Environment {
 absl::StatusOr<Environment> CaptureEnvironment(const SourceStamp& stamp, const Backend& backend,
                                                int threads, const std::string& dtype);
 
+// The libraries that the program is built with: name -> version.
+std::map<std::string, std::string> LibraryVersions();
+
 // The files that a difference names, as SourceRev::diff holds it: changed ones, then untracked
 // ones.
 std::vector<std::string> ChangedFiles(const std::string& diff);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "experiments/data_sets/data_set.h"
 #include "experiments/runner/exit_codes.h"
 #include "experiments/specs/builtin_specs.h"
 #include "hourglass/base/file.h"
@@ -258,7 +259,7 @@ class Checker {
     CheckEvaluation();
     OneOf("scope", spec_.scope(), {"full", "scaled", "smoke"});
     OneOf("backend", spec_.backend(), {"onednn", "reference"});
-    OneOf("data.corpus", spec_.data().corpus(), {"enwik8", "enwik8-3500k", "file", "synthetic"});
+    OneOf("data.corpus", spec_.data().corpus(), CorpusNames());
     AtLeast("data.window_stride", spec_.data().window_stride(), 1);
     AtLeast("replicas", spec_.replicas(), 1);
     if (spec_.name().empty()) Complain("name: missing");

@@ -23,9 +23,7 @@ constexpr char kWikipediaLicence[] =
     "in enwik8 (Matt Mahoney, Large Text Compression Benchmark); GNU Free Documentation License "
     "and Creative Commons Attribution-ShareAlike.";
 
-constexpr char kWhatToGive[] =
-    "; give the path of a file of bytes, or leave it out to use the enwik8 excerpt that comes with "
-    "the project";
+constexpr char kWhatToGive[] = "; give the path of a file of bytes";
 
 const CorpusIdentity* FindKnown(std::string_view name) {
   for (const CorpusIdentity& known : KnownCorpora()) {

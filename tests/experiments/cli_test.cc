@@ -85,6 +85,32 @@ TEST(CliErrorsTest, MissingFiles) {
   EXPECT_THAT(full.err, HasSubstr("--set data.path=FILE"));
 }
 
+TEST(CliErrorsTest, BenchSaysWhatItDoesWithoutData) {
+  const Result result = Call({"bench", "--data", "/nonexistent/bytes"});
+  EXPECT_THAT(result.err, HasSubstr("leave out --data for random bytes"));
+}
+
+TEST(CliErrorsTest, AnEmptyPathIsNotTheDefault) {
+  for (const std::vector<std::string>& call : std::vector<std::vector<std::string>>{
+           {"run", "quickstart", "--profile", "smoke", "--db", ""},
+           {"report", "quickstart", "--db", ""},
+           {"list", "--db", ""},
+           {"show", "quickstart", "--db", ""},
+           {"db", "init", ""}}) {
+    const Result result = Call(call);
+    EXPECT_EQ(result.code, 64) << call[0];
+    EXPECT_THAT(result.err, HasSubstr("is empty; name a file")) << call[0];
+  }
+}
+
+TEST(CliHelpTest, VersionNamesCommitAndLibraries) {
+  const Result result = Call({"--version"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, StartsWith("hourglass, commit unknown\noneDNN 3."));
+  EXPECT_THAT(result.out, HasSubstr("\nSQLite 3."));
+  EXPECT_EQ(result.err, "");
+}
+
 TEST(CliErrorsTest, BrokenFilesAreBadData) {
   const std::string path = testing::TempDir() + "/broken.safetensors";
   ASSERT_TRUE(WriteFileAtomically(path, "not a tensor file").ok());

@@ -269,6 +269,17 @@ TEST_F(RunExperimentTest, EvalRefusesNumbersThatMeanNothingAndStopsWhenAsked) {
   EXPECT_THAT(log_.str(), HasSubstr("its valid part has no byte to score"));
 }
 
+TEST_F(RunExperimentTest, EvalNamesTheCorporaAndItsOwnFlags) {
+  const auto summary = Run({"replicas=1"});
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  const std::string path = folder_ + "/deep/" + summary->cells[0].run_id + ".safetensors";
+  EXPECT_EQ(Cli({"eval", path, "--corpus", "foo"}), 64);
+  EXPECT_THAT(log_.str(), HasSubstr("--corpus: no corpus \"foo\"; there are: enwik8, "
+                                    "enwik8-3500k, file, synthetic"));
+  EXPECT_EQ(Cli({"eval", path, "--corpus", "file"}), 64);
+  EXPECT_THAT(log_.str(), HasSubstr("name it with --data FILE"));
+}
+
 TEST_F(RunExperimentTest, ADivergedLossEndsTheRunWithItsRowsKept) {
   const auto summary = Run({"training.peak_rate=1e30", "replicas=1", "training.steps=20"});
   ASSERT_TRUE(summary.ok()) << summary.status();

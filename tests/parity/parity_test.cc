@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -129,6 +130,37 @@ TEST(Parity, BrokenFilesAreDataLoss) {
                                [](std::string& b) { Replace(b, "1@1 1@2 1@1", "1@1 1@2 2@1"); }))
                 .code(),
             absl::StatusCode::kDataLoss);
+}
+
+TEST(Parity, ANumberThatIsNotFiniteIsNamedWithItsTensor) {
+  for (const char* tensor : {"pre.norm.scale", "grad.pre.norm.scale", "logits"}) {
+    const std::string path = WriteChanged("average_repeat", [&](std::string& bytes) {
+      const auto file = Safetensors::Open(PathOf("average_repeat")).value();
+      const int64_t offset = file.Find(tensor).value().offset;
+      const double infinity = INFINITY;
+      bytes.replace(static_cast<size_t>(offset) + sizeof(double), sizeof(double),
+                    reinterpret_cast<const char*>(&infinity), sizeof(double));
+    });
+    const absl::Status status = CheckFixture(path, MakeReferenceBackend(), DType::kF64).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_TRUE(absl::StrContains(status.message(),
+                                  "tensor '" + std::string(tensor) + "': element 1 is infinite"))
+        << status;
+  }
+}
+
+TEST(Parity, AWrongCountOfParametersIsNamed) {
+  const auto file = Safetensors::Open(PathOf("average_repeat")).value();
+  const std::string count = file.Metadata("parameters").value();
+  std::string wrong = count;
+  wrong.front() = wrong.front() == '9' ? '8' : '9';
+  const std::string path = WriteChanged("average_repeat", [&](std::string& bytes) {
+    Replace(bytes, "\"parameters\":\"" + count, "\"parameters\":\"" + wrong);
+  });
+  const absl::Status status = CheckFixture(path, MakeReferenceBackend(), DType::kF64).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "says " + wrong)) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), " has " + count)) << status;
 }
 
 TEST(Parity, F64OnOneDnnIsNotAvailable) {
