@@ -74,6 +74,8 @@ struct Highlight {
 struct Document {
   std::string title;
   std::string subtitle;
+  std::string alarm;  // why nothing below may be trusted; empty: nothing speaks against it
+  std::vector<std::string> alarm_details;
   std::string outcome;  // "better", "worse", "same", "open": a class of the style sheet
   std::string symbol;   // seen beside the word: never colour alone
   std::string word;

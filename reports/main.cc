@@ -70,6 +70,9 @@ int main(int argc, char** argv) {
   options.command += " --output FOLDER";
   options.database = FromCaller(options.database);
   options.output_directory = FromCaller(options.output_directory);
+  options.on_warning = [](const std::string& warning) {
+    std::fprintf(stderr, "hourglass_report: warning: %s\n", warning.c_str());
+  };
   const absl::Status status = hourglass::reports::WriteReport(options);
   if (!status.ok()) {
     const std::string message(status.message().data(), status.message().size());

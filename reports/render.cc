@@ -102,6 +102,11 @@ class Filler {
     Set(page, "VERDICT", document_.verdict);
     Set(page, "FOOTER", document_.footer);
     if (form_ == Form::kHtml) page.SetValue("STYLE", std::string(kStyleSheet));
+    if (!document_.alarm.empty()) {
+      TemplateDictionary& alarm = *page.AddSectionDictionary("ALARM");
+      Set(alarm, "ALARM_TEXT", document_.alarm);
+      Texts(alarm, "ALARM_DETAIL", document_.alarm_details);
+    }
     Texts(page, "MARK", document_.marks);
     Texts(page, "NOTE", document_.notes);
     if (!document_.marks.empty()) page.ShowSection("HAS_MARKS");

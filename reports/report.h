@@ -8,6 +8,7 @@
 // byte for byte the same twice.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +20,9 @@ struct ReportOptions {
   std::string experiment;  // slug or id; empty: the only one, else the one with the newest run
   std::string output_directory;
   std::string command;  // what the caller types to make the report again; empty: with FILE, FOLDER
+  // Told, in one line, that the database fails its check (results_db/check.h); may be empty. The
+  // report is written all the same, and says so above everything else and in every table.
+  std::function<void(const std::string& warning)> on_warning = {};
 };
 
 // NotFound: no such file or experiment (the message lists those there are). Unavailable: gnuplot

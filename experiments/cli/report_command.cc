@@ -43,6 +43,11 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   if (!flags.database.empty()) {
     absl::StrAppend(&options.command, " --db ", reports::ShellWord(flags.database));
   }
+  Json warnings = Json::array();
+  options.on_warning = [&](const std::string& warning) {
+    warnings.push_back(warning);
+    *context.err << "hourglass: warning: " << warning << std::endl;
+  };
   HG_RETURN_IF_ERROR(reports::WriteReport(options));
   const reports::Verdict verdict = reports::MakeVerdict(*analysis);
   const std::string html = options.output_directory + "/report.html";
@@ -50,6 +55,7 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
     *context.out << ToText(Json({{"experiment", analysis->experiment.row.slug},
                                  {"outcome", verdict.outcome},
                                  {"verdict", verdict.sentence},
+                                 {"warnings", warnings},
                                  {"html", html},
                                  {"markdown", options.output_directory + "/report.md"}}),
                            2)
@@ -76,7 +82,9 @@ void AddReportCommand(CLI::App& app, Verb& chosen) {
       "Examples:\n"
       "  hourglass report quickstart\n"
       "  hourglass report enwik8/table1 --db trial.db --out page\n"
-      "The same database gives the same bytes.");
+      "The same database gives the same bytes. One that fails `hourglass db check` is reported "
+      "on with a\n"
+      "warning above everything else, and here.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Report(*flags, context); };
   });

@@ -25,6 +25,16 @@
 {{/HAS_MARKS}}
 </header>
 <main id="main">
+{{#ALARM}}
+<section class="alarm" aria-labelledby="alarm-title">
+<h2 id="alarm-title"><span aria-hidden="true">⚠</span> {{ALARM_TEXT}}</h2>
+<ul>
+{{#ALARM_DETAIL}}
+<li>{{TEXT}}</li>
+{{/ALARM_DETAIL}}
+</ul>
+</section>
+{{/ALARM}}
 <section class="verdict {{OUTCOME}}" aria-labelledby="verdict-title">
 <h2 id="verdict-title" class="badge"><span aria-hidden="true">{{SYMBOL}}</span> Verdict</h2>
 <p class="sentence">{{VERDICT}}</p>

@@ -1,4 +1,12 @@
 # {{TITLE}}
+{{#ALARM}}
+{{BLANK}}
+**⚠ {{ALARM_TEXT}}**
+{{BLANK}}
+{{#ALARM_DETAIL}}
+- {{TEXT}}
+{{/ALARM_DETAIL}}
+{{/ALARM}}
 {{BLANK}}
 **{{SYMBOL}} {{VERDICT}}**
 {{BLANK}}

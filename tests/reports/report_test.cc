@@ -613,6 +613,29 @@ TEST_F(ReportTest, BadDatabasesAreRefused) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "report"));
 }
 
+TEST_F(ReportTest, ADatabaseThatFailsItsCheckIsReportedWithAnAlarm) {
+  EXPECT_FALSE(Contains(Report(TwoModels({0.01, 0.02, 0.03})), "fails its check"));
+  Execute(path_, "DROP TRIGGER point_update; UPDATE point SET value = value + 1 WHERE step = 1");
+  std::vector<std::string> warnings;
+  ReportOptions options{path_, "", folder_ / "damaged", command_};
+  options.on_warning = [&](const std::string& warning) { warnings.push_back(warning); };
+  ASSERT_TRUE(WriteReport(options).ok());
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_TRUE(Contains(warnings[0], path_ + ": fails its check (")) << warnings[0];
+  EXPECT_TRUE(Contains(warnings[0], "hourglass db check")) << warnings[0];
+  const std::string markdown = Read("damaged", "report.md"), html = Read("damaged", "report.html");
+  // Above the verdict, and again in every table.
+  EXPECT_LT(markdown.find("\n**⚠ This database fails its check ("), markdown.find("\n**◇"));
+  EXPECT_TRUE(Contains(markdown, "- schema: trigger point\\_update: is missing")) << markdown;
+  EXPECT_TRUE(Contains(markdown, "values of point differ from their bits"));
+  EXPECT_LT(html.find("This database fails its check ("), html.find("Verdict</h2>"));
+  for (const std::string& caption : Between(html, "<caption", "</caption>")) {
+    EXPECT_TRUE(Contains(caption, "database fails its check")) << caption;
+  }
+  EXPECT_FALSE(Contains(html, folder_.string())) << "no path of the machine";
+  EXPECT_EQ(TidyComplaints(folder_ / "damaged" / "report.html"), std::vector<std::string>());
+}
+
 TEST_F(ReportTest, AMissingGnuplotIsNamed) {
   ASSERT_TRUE(WriteExperiment(path_, TwoModels({0.01, 0.02})).ok());
   const std::string path = std::getenv("PATH");
