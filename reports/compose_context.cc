@@ -254,6 +254,8 @@ Section MethodsSection(const Analysis& analysis) {
        "Exact, two-sided: the share of all sign patterns of the differences whose mean is as far "
        "from zero. With n pairs it cannot fall below 2 / 2^n. It assumes no normal scatter."},
       {"Speed",
+       "A model's speed is the median over its seeds; a ratio is the geometric mean of the ratios "
+       "of the seeds that both models have, so it need not be the quotient of the two medians. "
        "Ratio of training speeds at the same seed, on one machine class and thread count only, "
        "margin ±" +
            Fixed(kSpeedMargin * 100, 0) + " %. Raw step times are in the database."},

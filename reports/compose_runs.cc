@@ -102,6 +102,30 @@ Table RunsTable(const Analysis& analysis) {
   return table;
 }
 
+// What to type to train one line again; empty if the stored command is for a part already.
+std::string CommandOf(const std::string& command, const results::RunRecord& run) {
+  for (const char* flag : {" --cell", " --replica", " --budget", " --force"}) {
+    if (command.empty() || command.find(flag) != std::string::npos) return "";
+  }
+  return command + (command.find(" -- ") == std::string::npos ? " --" : "") + " --cell " +
+         ShellWord(run.config.label) + " --replica " + std::to_string(run.cell.replica) +
+         " --budget " + std::to_string(run.cell.budget) + " --force";
+}
+
+// One line for each cell that was run, in the order of the table.
+Verbatim CommandsOfCells(const Analysis& analysis) {
+  Verbatim commands{"Commands that train one line again, as a further attempt", ""};
+  for (const Group& group : analysis.groups) {
+    std::string last;
+    for (const results::RunRecord* run : group.runs) {
+      const std::string command = CommandOf(analysis.experiment.row.command, *run);
+      if (command != last) commands.text += command + "\n";
+      last = command;
+    }
+  }
+  return commands;
+}
+
 }  // namespace
 
 Section RunsSection(const Analysis& analysis) {
@@ -114,6 +138,8 @@ Section RunsSection(const Analysis& analysis) {
     Add(section, std::move(lost));
   }
   Add(section, RunsTable(analysis));
+  Verbatim commands = CommandsOfCells(analysis);
+  if (!commands.text.empty()) Add(section, std::move(commands));
   return section;
 }
 

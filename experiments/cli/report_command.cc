@@ -37,9 +37,12 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   options.output_directory = flags.output.empty()
                                  ? absl::StrCat(FolderOf(options.database), "/report-", slug)
                                  : CallerPath(flags.output);
-  // As typed, but for the folder: where a report is put does not change it.
-  options.command = absl::StrCat("./bazelw run //experiments:hourglass -- report ",
-                                 reports::ShellWord(analysis->experiment.row.slug));
+  // As typed, but for the folder: where a report is put does not change it. A name means the newest
+  // version, so an id stays one.
+  const bool typed_id = flags.experiment == analysis->experiment.id;
+  options.command =
+      absl::StrCat("./bazelw run //experiments:hourglass -- report ",
+                   reports::ShellWord(typed_id ? flags.experiment : analysis->experiment.row.slug));
   if (!flags.database.empty()) {
     absl::StrAppend(&options.command, " --db ", reports::ShellWord(flags.database));
   }

@@ -10,6 +10,7 @@
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
+#include "reports/format.h"
 
 namespace hourglass {
 namespace {
@@ -73,9 +74,12 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   RunOptions options;
   options.database =
       flags.database.empty() ? DefaultDatabase(spec.name()) : CallerPath(flags.database);
-  options.command = !context.repeat.empty()
-                        ? context.repeat
-                        : absl::StrCat(context.command, " run ", flags.spec.ToArguments());
+  options.command =
+      !context.repeat.empty()
+          ? context.repeat
+          : absl::StrCat(
+                context.command, " run ", flags.spec.ToArguments(),
+                flags.database.empty() ? "" : " --db " + reports::ShellWord(flags.database));
   options.argv = context.args;
   options.argv.insert(options.argv.begin(), "hourglass");
   options.stamp = context.stamp;

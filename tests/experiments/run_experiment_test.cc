@@ -400,7 +400,7 @@ TEST_F(RunExperimentTest, TheCommandThatIsStoredRepeatsTheRun) {
   const auto reader = results::ResultsReader::Open(database).value();
   EXPECT_EQ((*reader->Experiments())[0].row.command,
             "./bazelw run //experiments:hourglass -- run " + spec +
-                " --set replicas=1 --set 'title=two words'");
+                " --set replicas=1 --set 'title=two words' --db " + database);
 }
 
 }  // namespace
