@@ -146,12 +146,10 @@ Table SeedTable(const Analysis& analysis) {
   for (const Group& group : analysis.groups) {
     for (const auto& [replica, run] : group.by_replica) {
       const std::string& checkpoint = run->outcome.ckpt_sha256;
-      TableRow row = ModelRow(
-          analysis, group,
+      table.rows.push_back(RunRow(
+          analysis, group, *run,
           {std::to_string(replica), std::to_string(run->cell.seed), run->outcome.trace_sha256,
-           checkpoint.empty() ? std::string(kMissing) : checkpoint, run->row_sha256});
-      row.dirty = run->source.dirty;
-      table.rows.push_back(std::move(row));
+           checkpoint.empty() ? std::string(kMissing) : checkpoint, run->row_sha256}));
     }
   }
   return table;

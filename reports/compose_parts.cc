@@ -21,6 +21,13 @@ TableRow ModelRow(const Analysis& analysis, const Group& group, std::vector<std:
   return row;
 }
 
+TableRow RunRow(const Analysis& analysis, const Group& group, const results::RunRecord& run,
+                std::vector<std::string> more) {
+  TableRow row = ModelRow(analysis, group, std::move(more));
+  row.dirty = run.source.dirty;
+  return row;
+}
+
 TableRow ComparisonRow(const Analysis& analysis, const Comparison& comparison,
                        std::vector<std::string> more) {
   TableRow row = ModelRow(analysis, *comparison.candidate, std::move(more));

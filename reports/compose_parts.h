@@ -18,6 +18,9 @@ namespace hourglass::reports {
 std::vector<Column> ModelColumns(const Analysis& analysis, std::vector<Column> more);
 // Such a row, marked where the group is.
 TableRow ModelRow(const Analysis& analysis, const Group& group, std::vector<std::string> more);
+// A row about one run of a group, marked where the run is.
+TableRow RunRow(const Analysis& analysis, const Group& group, const results::RunRecord& run,
+                std::vector<std::string> more);
 // A row about two groups: named by the first, marked by either.
 TableRow ComparisonRow(const Analysis& analysis, const Comparison& comparison,
                        std::vector<std::string> more);

@@ -63,12 +63,10 @@ Table LostTable(const Analysis& analysis) {
     for (const results::RunRecord* run : group.runs) {
       const std::string why = Exclusion(group, *run);
       if (why.empty()) continue;
-      TableRow row = ModelRow(
-          analysis, group,
+      table.rows.push_back(RunRow(
+          analysis, group, *run,
           {run->id, std::to_string(run->cell.replica), std::string(results::ToString(run->status)),
-           why, LastStep(*run), Remarks(*run)});
-      row.dirty = run->source.dirty;
-      table.rows.push_back(std::move(row));
+           why, LastStep(*run), Remarks(*run)}));
     }
   }
   return table;
@@ -88,15 +86,13 @@ Table RunsTable(const Analysis& analysis) {
                                           {"Remarks", "", false}});
   for (const Group& group : analysis.groups) {
     for (const results::RunRecord* run : group.runs) {
-      TableRow row =
-          ModelRow(analysis, group,
-                   {run->id, std::to_string(run->cell.replica), std::to_string(run->attempt),
-                    std::string(results::ToString(run->status)),
-                    Fixed(FinalOr(*run, results::kValidBitsPerByte, "last"), 4),
-                    GroupedRounded(FinalOr(*run, results::kTrainBytesPerSecond, "median")),
-                    Minute(run->started_at), Remarks(*run)});
-      row.dirty = run->source.dirty;
-      table.rows.push_back(std::move(row));
+      table.rows.push_back(
+          RunRow(analysis, group, *run,
+                 {run->id, std::to_string(run->cell.replica), std::to_string(run->attempt),
+                  std::string(results::ToString(run->status)),
+                  Fixed(FinalOr(*run, results::kValidBitsPerByte, "last"), 4),
+                  GroupedRounded(FinalOr(*run, results::kTrainBytesPerSecond, "median")),
+                  Minute(run->started_at), Remarks(*run)}));
     }
   }
   return table;

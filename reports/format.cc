@@ -166,7 +166,7 @@ std::string Listed(const std::vector<std::string>& items) {
 std::string ShellWord(std::string_view text) {
   const auto plain = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '_' || c == '-' ||
-           c == '.';
+           c == '.' || c == '=' || c == ':' || c == '@';
   };
   if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string quoted = "'";

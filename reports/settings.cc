@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "hourglass/base/json_text.h"
 #include "nlohmann/json.hpp"
 #include "reports/format.h"
 #include "reports/names.h"
@@ -18,8 +19,7 @@ void Flatten(const Json& json, const std::string& path, Settings& out) {
       Flatten(value, path.empty() ? key : path + "." + key, out);
     }
   } else {
-    out[path] = json.is_string() ? json.get<std::string>()
-                                 : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    out[path] = json.is_string() ? json.get<std::string>() : JsonText(json);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/file.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "results_db/query.h"
@@ -28,9 +29,7 @@ std::string QuotedCsv(const std::string& text) {
   return quoted + "\"";
 }
 
-std::string QuotedJson(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string QuotedJson(const std::string& text) { return JsonText(nlohmann::json(text)); }
 
 struct ToCsv {
   std::string operator()(std::monostate) const { return ""; }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/hash.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "results_db/database.h"
@@ -39,8 +40,7 @@ std::optional<double> OptionalReal(SQLite::Statement& row, const char* column) {
 
 // A value that is not text is shown as JSON: another writer may have put numbers there.
 std::string AsText(const Json& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
 
 std::map<std::string, std::string> TextMap(const std::string& text) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hourglass/base/hash.h"
+#include "hourglass/base/json_text.h"
 #include "nlohmann/json.hpp"
 
 namespace hourglass::results {
@@ -57,10 +58,7 @@ std::optional<Enum> Lookup(const std::array<std::pair<Enum, std::string_view>, k
   return std::nullopt;
 }
 
-std::string HashOf(const Json& fields) {
-  // Bytes that are not UTF-8 are replaced: an id must never throw.
-  return Sha256Hex(fields.dump(-1, ' ', false, Json::error_handler_t::replace)).substr(0, 32);
-}
+std::string HashOf(const Json& fields) { return Sha256Hex(JsonText(fields)).substr(0, 32); }
 
 template <typename T>
 Json OrNull(const std::optional<T>& value) {

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/hash.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "results_db/database.h"
@@ -25,10 +26,6 @@ namespace hourglass::results {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string Text(std::string_view view) { return std::string(view); }
 
@@ -360,7 +357,7 @@ struct ResultsStore::Impl {
     Json warnings = Json::parse(read.getColumn(0).getString(), nullptr, false);
     if (!warnings.is_array()) warnings = Json::array();
     for (const std::string& warning : added) warnings.push_back(warning);
-    return Dump(warnings);
+    return JsonText(warnings);
   }
 
   absl::Status FlushIfDue() {
@@ -462,7 +459,7 @@ absl::StatusOr<std::string> ResultsStore::Upsert(const Build& row) {
                          insert.bind(5, row.flags);
                          insert.bind(6, row.bazel_version);
                          insert.bind(7, row.deps_sha256);
-                         insert.bind(8, Dump(Json(row.deps)));
+                         insert.bind(8, JsonText(Json(row.deps)));
                        });
 }
 
@@ -470,7 +467,7 @@ absl::StatusOr<std::string> ResultsStore::Upsert(const Host& row) {
   return impl_->Insert("writing a host",
                        "INSERT INTO host VALUES (?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
                        RowId(row), [&](SQLite::Statement& insert) {
-                         insert.bind(2, Dump(Json(row.fingerprint)));
+                         insert.bind(2, JsonText(Json(row.fingerprint)));
                          insert.bind(3, row.perf_class);
                          insert.bind(4, row.numeric_class);
                        });
@@ -595,12 +592,12 @@ absl::StatusOr<std::string> ResultsStore::BeginRun(const Run& run) {
     BindText(insert, 4, ToString(run.reason));
     insert.bind(5, run.build);
     insert.bind(6, run.host);
-    insert.bind(7, Dump(Json(run.argv)));
-    insert.bind(8, Dump(Json(run.env)));
+    insert.bind(7, JsonText(Json(run.argv)));
+    insert.bind(8, JsonText(Json(run.env)));
     insert.bind(9, run.threads);
     insert.bind(10, run.deterministic ? 1 : 0);
     insert.bind(11, run.describe_json);
-    insert.bind(12, Dump(Json(run.warnings)));
+    insert.bind(12, JsonText(Json(run.warnings)));
     insert.bind(13, run.engine_json);
     insert.bind(14, impl_->Now());
     insert.exec();

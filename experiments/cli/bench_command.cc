@@ -1,6 +1,7 @@
 #include "experiments/cli/command.h"
 #include "experiments/cli/flags.h"
 #include "experiments/runner/bench.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass {
@@ -73,7 +74,7 @@ absl::StatusOr<ExitCode> Bench(Flags& flags, const CliContext& context) {
   flags.bench.threads = ThreadsOrCores(flags.bench.threads);
   flags.bench.stop = context.stop;
   HG_ASSIGN_OR_RETURN(const nlohmann::ordered_json result, RunBench(flags.bench));
-  *context.out << ToText(result, flags.json ? -1 : 2) << "\n";
+  *context.out << JsonText(result, flags.json ? -1 : 2) << "\n";
   if (flags.bench.profile_ops && !flags.json) *context.err << OpTable(result);
   return kExitOk;
 }

@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "experiments/cli/command.h"
-#include "experiments/cli/flags.h"
 #include "experiments/parity/parity_check.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/paths.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 
@@ -62,11 +62,11 @@ absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
       own = ExitCodeFor(result.status());
       const std::string message(result.status().message());
       *context.err << "hourglass: " << message << std::endl;
-      *context.out << ToText(Json({{"fixture", fixture}, {"ok", false}, {"error", message}}))
+      *context.out << JsonText(Json({{"fixture", fixture}, {"ok", false}, {"error", message}}))
                    << "\n";
     } else {
       own = result->ok ? kExitOk : kExitOutOfTolerance;
-      *context.out << ToText(ToJson(fixture, flags.backend, dtype_name, *result)) << "\n";
+      *context.out << JsonText(ToJson(fixture, flags.backend, dtype_name, *result)) << "\n";
     }
     if (code == kExitOk) code = own;
   }

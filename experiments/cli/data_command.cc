@@ -4,11 +4,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "experiments/cli/command.h"
-#include "experiments/cli/flags.h"
 #include "experiments/data_sets/data_set.h"
 #include "experiments/data_sets/fetch.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/progress.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 
@@ -87,7 +87,7 @@ absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
     AddState(set, list.back());
   }
   if (flags.json) {
-    *context.out << ToText(list, 2) << "\n";
+    *context.out << JsonText(list, 2) << "\n";
     return kExitOk;
   }
   for (const Json& set : list) Print(set, *context.out);
@@ -138,13 +138,13 @@ absl::StatusOr<ExitCode> Fetch(const Flags& flags, const CliContext& context) {
   options.progress = [&](int64_t done, int64_t total) { return progress.Update(done, total); };
   HG_ASSIGN_OR_RETURN(const Fetched fetched, FetchDataSet(*set, options));
   if (flags.json) {
-    *context.out << ToText({{"name", set->name()},
-                            {"path", fetched.path},
-                            {"bytes", set->corpus.bytes},
-                            {"sha256", set->corpus.sha256},
-                            {"already_there", fetched.already_there},
-                            {"downloaded_bytes", fetched.downloaded}},
-                           2)
+    *context.out << JsonText(Json({{"name", set->name()},
+                                   {"path", fetched.path},
+                                   {"bytes", set->corpus.bytes},
+                                   {"sha256", set->corpus.sha256},
+                                   {"already_there", fetched.already_there},
+                                   {"downloaded_bytes", fetched.downloaded}}),
+                             2)
                  << "\n";
     return kExitOk;
   }
@@ -187,7 +187,7 @@ absl::StatusOr<ExitCode> Verify(const Flags& flags, const CliContext& context) {
     } else {
       json["error"] = std::string(known.status().message());
     }
-    *context.out << ToText(json, 2) << "\n";
+    *context.out << JsonText(json, 2) << "\n";
   }
   HG_RETURN_IF_ERROR(known.status());
   if (!flags.json) {

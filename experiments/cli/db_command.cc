@@ -5,6 +5,7 @@
 #include "experiments/cli/command.h"
 #include "experiments/cli/flags.h"
 #include "experiments/runner/paths.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "results_db/check.h"
@@ -30,7 +31,7 @@ struct Flags {
 // Prints one JSON document or one line.
 void Print(const Flags& flags, const CliContext& context, const Json& json,
            const std::string& line) {
-  *context.out << (flags.json ? ToText(json, 2) : line) << "\n";
+  *context.out << (flags.json ? JsonText(json, 2) : line) << "\n";
 }
 
 absl::StatusOr<ExitCode> Init(const Flags& flags, const CliContext& context) {

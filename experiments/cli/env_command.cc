@@ -6,6 +6,7 @@
 #include "experiments/runner/backends.h"
 #include "experiments/runner/data_source.h"
 #include "experiments/runner/environment.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
@@ -97,7 +98,7 @@ absl::StatusOr<ExitCode> Env(const Flags& flags, const CliContext& context) {
                       CaptureEnvironment(context.stamp, *backend, threads, "f32"));
   const Json json = ToJson(environment, threads);
   if (flags.json) {
-    *context.out << ToText(json, 2) << "\n";
+    *context.out << JsonText(json, 2) << "\n";
     return kExitOk;
   }
   Print(json, "", *context.out);

@@ -15,6 +15,7 @@
 #include "experiments/runner/progress.h"
 #include "experiments/runner/split_evaluation.h"
 #include "hourglass/base/clock.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 #include "hourglass/train/checkpoint.h"
@@ -144,19 +145,19 @@ absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
                                     flags.split, info.model.Label(), info.step);
     return kExitOk;
   }
-  *context.out << ToText(Json({{"checkpoint", flags.checkpoint},
-                               {"model", info.model.Label()},
-                               {"step", info.step},
-                               {"corpus", corpus->identity().name},
-                               {"split", flags.split},
-                               {"length", flags.length},
-                               {"window_step", flags.step > 0 ? flags.step : flags.length},
-                               {"bytes", result.tokens},
-                               {"windows", result.window_nats.size()},
-                               {"nats_per_byte", result.NatsPerToken()},
-                               {"bits_per_byte", result.BitsPerByte()},
-                               {"seconds", seconds}}),
-                         2)
+  *context.out << JsonText(Json({{"checkpoint", flags.checkpoint},
+                                 {"model", info.model.Label()},
+                                 {"step", info.step},
+                                 {"corpus", corpus->identity().name},
+                                 {"split", flags.split},
+                                 {"length", flags.length},
+                                 {"window_step", flags.step > 0 ? flags.step : flags.length},
+                                 {"bytes", result.tokens},
+                                 {"windows", result.window_nats.size()},
+                                 {"nats_per_byte", result.NatsPerToken()},
+                                 {"bits_per_byte", result.BitsPerByte()},
+                                 {"seconds", seconds}}),
+                           2)
                << "\n";
   return kExitOk;
 }

@@ -1,10 +1,8 @@
 #include "experiments/cli/flags.h"
 
-#include <algorithm>
-#include <thread>
-
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "hourglass/base/core_count.h"
 
 namespace hourglass {
 namespace {
@@ -44,12 +42,6 @@ void AddThreadsFlag(CLI::App& verb, int& threads) {
       ->check(WholeNumber(0, kMostThreads));
 }
 
-int ThreadsOrCores(int threads) {
-  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-std::string ToText(const nlohmann::ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
+int ThreadsOrCores(int threads) { return threads > 0 ? threads : CoreCount(); }
 
 }  // namespace hourglass

@@ -6,8 +6,6 @@
 #include <limits>
 #include <string>
 
-#include "nlohmann/json.hpp"
-
 namespace hourglass {
 
 // Accepts whole numbers from `least` to `most`; the message names the bound that is broken.
@@ -22,9 +20,5 @@ void AddDatabaseFlag(CLI::App& verb, std::string& database, const std::string& h
 // --threads; 0, the default, means one per core.
 void AddThreadsFlag(CLI::App& verb, int& threads);
 int ThreadsOrCores(int threads);
-
-// JSON as text. Bytes that are not UTF-8, as file names may hold, become replacement characters.
-// indent -1: one line.
-std::string ToText(const nlohmann::ordered_json& json, int indent = -1);
 
 }  // namespace hourglass

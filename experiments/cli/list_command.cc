@@ -10,6 +10,7 @@
 #include "experiments/runner/paths.h"
 #include "experiments/runner/spec_loader.h"
 #include "experiments/specs/builtin_specs.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "hourglass/nn/attention.h"
 #include "nlohmann/json.hpp"
@@ -104,7 +105,8 @@ absl::StatusOr<ExitCode> ListDatabase(const Flags& flags, const CliContext& cont
   std::sort(runs.begin(), runs.end(),
             [](const Json& a, const Json& b) { return a["run"] < b["run"]; });
   if (flags.json) {
-    *context.out << ToText({{"database", path}, {"experiments", experiments}, {"runs", runs}}, 2)
+    *context.out << JsonText(
+                        Json({{"database", path}, {"experiments", experiments}, {"runs", runs}}), 2)
                  << "\n";
     return kExitOk;
   }
@@ -131,11 +133,11 @@ absl::StatusOr<ExitCode> List(const Flags& flags, const CliContext& context) {
   }
   for (const AttentionKind& kind : AttentionKinds()) attention.push_back(kind.name);
   if (flags.json) {
-    *context.out << ToText(Json({{"experiments", experiments},
-                                 {"families", families},
-                                 {"attention", attention},
-                                 {"backends", {"onednn", "reference"}}}),
-                           2)
+    *context.out << JsonText(Json({{"experiments", experiments},
+                                   {"families", families},
+                                   {"attention", attention},
+                                   {"backends", {"onednn", "reference"}}}),
+                             2)
                  << "\n";
     return kExitOk;
   }

@@ -2,10 +2,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "experiments/cli/command.h"
-#include "experiments/cli/flags.h"
 #include "experiments/cli/spec_flags.h"
 #include "experiments/runner/planner.h"
 #include "experiments/runner/spec_loader.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 
@@ -107,7 +107,7 @@ absl::StatusOr<ExitCode> Plan(const Flags& flags, const CliContext& context) {
   if (flags.json) {
     // An array with one object a line, for programs and for eyes.
     for (size_t i = 0; i < plans.size(); ++i) {
-      *context.out << (i == 0 ? "[" : ",\n ") << ToText(ToJson(spec, plans[i]));
+      *context.out << (i == 0 ? "[" : ",\n ") << JsonText(ToJson(spec, plans[i]));
     }
     *context.out << "]\n";
   } else {

@@ -3,6 +3,7 @@
 #include "experiments/cli/command.h"
 #include "experiments/cli/flags.h"
 #include "experiments/runner/paths.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "reports/analysis.h"
@@ -55,13 +56,13 @@ absl::StatusOr<ExitCode> Report(const Flags& flags, const CliContext& context) {
   const reports::Verdict verdict = reports::MakeVerdict(*analysis);
   const std::string html = options.output_directory + "/report.html";
   if (flags.json) {
-    *context.out << ToText(Json({{"experiment", analysis->experiment.row.slug},
-                                 {"outcome", verdict.outcome},
-                                 {"verdict", verdict.sentence},
-                                 {"warnings", warnings},
-                                 {"html", html},
-                                 {"markdown", options.output_directory + "/report.md"}}),
-                           2)
+    *context.out << JsonText(Json({{"experiment", analysis->experiment.row.slug},
+                                   {"outcome", verdict.outcome},
+                                   {"verdict", verdict.sentence},
+                                   {"warnings", warnings},
+                                   {"html", html},
+                                   {"markdown", options.output_directory + "/report.md"}}),
+                             2)
                  << "\n";
   } else {
     *context.out << verdict.sentence << "\n" << html << "\n";

@@ -8,6 +8,7 @@
 #include "experiments/runner/paths.h"
 #include "experiments/runner/run_experiment.h"
 #include "experiments/runner/spec_loader.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 #include "reports/format.h"
@@ -94,7 +95,7 @@ absl::StatusOr<ExitCode> Run(const Flags& flags, const CliContext& context) {
   options.progress = DefaultProgress(flags.quiet);
   HG_ASSIGN_OR_RETURN(const RunSummary summary, RunExperiment(spec, options));
   if (flags.json) {
-    *context.out << ToText(ToJson(summary, options.database), 2) << "\n";
+    *context.out << JsonText(ToJson(summary, options.database), 2) << "\n";
   } else {
     PrintSummary(summary, options.database, *context.out);
   }

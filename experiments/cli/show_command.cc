@@ -9,6 +9,7 @@
 #include "experiments/cli/flags.h"
 #include "experiments/cli/view_rows.h"
 #include "experiments/runner/paths.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass {
@@ -213,7 +214,7 @@ absl::StatusOr<ExitCode> Show(const Flags& flags, const CliContext& context) {
   HG_ASSIGN_OR_RETURN(const Match match, FindOne(flags, context));
   HG_ASSIGN_OR_RETURN(const Json json, Describe(match));
   if (flags.json) {
-    *context.out << ToText(json, 2) << "\n";
+    *context.out << JsonText(json, 2) << "\n";
   } else {
     PrintReadable(json, *context.out);
   }

@@ -1,22 +1,13 @@
 #include "experiments/cli/spec_flags.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/status.h"
+#include "reports/format.h"
 
 namespace hourglass {
 namespace {
-
-// As a word of a shell; plain words stay as they are.
-std::string Quoted(const std::string& text) {
-  if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                             "_-./=:@[]") == std::string::npos) {
-    return text;
-  }
-  return absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
-}
 
 bool IsFile(const std::string& name) {
   constexpr char kEnding[] = ".textproto";
@@ -46,12 +37,12 @@ absl::StatusOr<specs::Experiment> SpecFlags::Resolve() const {
 }
 
 std::string SpecFlags::ToArguments() const {
-  std::string text = Quoted(name);
-  if (!profile.empty()) absl::StrAppend(&text, " --profile ", Quoted(profile));
+  std::string text = reports::ShellWord(name);
+  if (!profile.empty()) absl::StrAppend(&text, " --profile ", reports::ShellWord(profile));
   for (const std::string& assignment : assignments) {
-    absl::StrAppend(&text, " --set ", Quoted(assignment));
+    absl::StrAppend(&text, " --set ", reports::ShellWord(assignment));
   }
-  if (!backend.empty()) absl::StrAppend(&text, " --backend ", Quoted(backend));
+  if (!backend.empty()) absl::StrAppend(&text, " --backend ", reports::ShellWord(backend));
   return text;
 }
 

@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "experiments/cli/flags.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass {
@@ -48,7 +48,7 @@ absl::StatusOr<Json> ViewRows(results::ResultsReader& reader, std::string_view v
 
 std::string PlainText(const Json& value) {
   if (value.is_null()) return "-";
-  return value.is_string() ? value.get<std::string>() : ToText(value);
+  return value.is_string() ? value.get<std::string>() : JsonText(value);
 }
 
 void PrintRows(const Json& rows, std::ostream& out) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +17,7 @@
 #include "experiments/runner/run_lock.h"
 #include "experiments/runner/seeds.h"
 #include "experiments/runner/sweep_plan.h"
+#include "hourglass/base/core_count.h"
 #include "hourglass/base/file.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -52,8 +52,7 @@ class Sweep {
   absl::Status Prepare() {
     HG_ASSIGN_OR_RETURN(sweep_, PlanSweep(spec_, options_.selection));
     HG_RETURN_IF_ERROR(CheckMemory());
-    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    threads_ = options_.threads > 0 ? options_.threads : cores;
+    threads_ = options_.threads > 0 ? options_.threads : CoreCount();
     SetThreadCount(threads_);
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(spec_.backend()));
     HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), spec_.training().length()));

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "hourglass/base/check.h"
+#include "hourglass/base/core_count.h"
 
 #ifdef HOURGLASS_STD_THREADS
 #include <thread>
@@ -17,7 +18,7 @@ namespace {
 
 #ifdef HOURGLASS_STD_THREADS
 
-int g_threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+int g_threads = CoreCount();
 thread_local bool t_inside = false;
 
 void OnEveryThread(int threads, const std::function<void(int)>& body) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "hourglass/base/json_text.h"
 
 namespace hourglass {
 namespace {
@@ -112,9 +113,7 @@ absl::Status SetField(const std::string& key, const Json& value, ModelConfig& co
 
 }  // namespace
 
-std::string ModelConfigToJson(const ModelConfig& config) {
-  return ToJson(config).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string ModelConfigToJson(const ModelConfig& config) { return JsonText(ToJson(config)); }
 
 absl::StatusOr<ModelConfig> ModelConfigFromJson(std::string_view json) {
   const Json object = Json::parse(json.begin(), json.end(), nullptr, /*allow_exceptions=*/false);
