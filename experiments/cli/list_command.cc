@@ -8,6 +8,7 @@
 #include "experiments/cli/flags.h"
 #include "experiments/cli/view_rows.h"
 #include "experiments/runner/paths.h"
+#include "experiments/runner/spec_fields.h"
 #include "experiments/runner/spec_loader.h"
 #include "experiments/specs/builtin_specs.h"
 #include "hourglass/base/json_text.h"

@@ -23,11 +23,6 @@ absl::StatusOr<specs::Experiment> ParseSpec(std::string_view text, const std::st
 // lists the built-in names if there is neither.
 absl::StatusOr<specs::Experiment> LoadSpec(const std::string& name_or_path);
 
-// Sets one field by its path: "model.d_model=256", "cells[1].model.hierarchy=4@1"; a list of values
-// as a whole: "training.budgets=500,2000". InvalidArgument: an unknown path (with the fields there
-// are), a value of the wrong type (with the type wanted).
-absl::Status SetField(specs::Experiment& spec, std::string_view assignment);
-
 // Applies a profile (empty: the first of the spec) and assignments, fills in defaults, and checks
 // every field and every cell's model. The result has no profiles, and `budgets`, in ascending
 // order, only where there are several; it is what is stored with a run.
@@ -42,8 +37,5 @@ std::vector<int64_t> BudgetsOf(const specs::Experiment& spec);
 
 // The model of a cell of a resolved experiment.
 ModelConfig ModelOf(const specs::Experiment& spec, const specs::Cell& cell);
-
-// Every field path with its type, one a line: the reference of `--set`.
-std::string DescribeFields();
 
 }  // namespace hourglass

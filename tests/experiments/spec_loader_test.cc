@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "experiments/runner/exit_codes.h"
+#include "experiments/runner/spec_fields.h"
 #include "experiments/specs/builtin_specs.h"
 
 namespace hourglass {
