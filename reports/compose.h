@@ -20,6 +20,8 @@ void ComposeHead(const Analysis& analysis, const PaperView& view, const Claims& 
 Section ClaimsSection(const Analysis& analysis, const Claims& claims);
 Section ResultsSection(const Analysis& analysis);
 absl::StatusOr<Section> QualitySection(const Analysis& analysis);
+// Quality against memory: the figure that the quality section ends with.
+absl::Status AddMemory(const Analysis& analysis, Section& section);
 absl::StatusOr<Section> ParetoSection(const Analysis& analysis, const PaperView& view);
 absl::StatusOr<Section> SpeedSection(const Analysis& analysis);
 absl::StatusOr<Section> DifferencesSection(const Analysis& analysis);
