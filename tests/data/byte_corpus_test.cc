@@ -111,7 +111,7 @@ TEST(ByteCorpusTest, AMissingFileSaysWhatToDo) {
   const auto corpus = ByteCorpus::Open("/no/such/file");
   EXPECT_EQ(corpus.status().code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(Contains(corpus.status(), "/no/such/file")) << corpus.status();
-  EXPECT_TRUE(Contains(corpus.status(), "excerpt")) << corpus.status();
+  EXPECT_TRUE(Contains(corpus.status(), "give the path of a file of bytes")) << corpus.status();
 }
 
 TEST(ByteCorpusTest, ATruncatedFileIsDataLossWithBothSizes) {

@@ -342,10 +342,10 @@ TEST_F(RunExperimentTest, AModelLargerThanTheMemoryIsRefusedBeforeAnythingIsWrit
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/deep"));
   // A real one, on any machine there is.
   EXPECT_EQ(Cli({"run", folder_ + "/tiny.textproto", "--db", options_.database, "--set",
-                 "model.d_model=1048576", "--quiet"}),
+                 "model.d_model=65536", "--quiet"}),
             78)
       << log_.str();
-  EXPECT_EQ(Cli({"bench", "--hierarchy", "1@1", "--d_model", "1048576", "--length", "8"}), 78)
+  EXPECT_EQ(Cli({"bench", "--hierarchy", "1@1", "--d_model", "65536", "--length", "8"}), 78)
       << log_.str();
   EXPECT_THAT(log_.str(), HasSubstr("make --d_model, --d_ff"));
 }
