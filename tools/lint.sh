@@ -31,7 +31,7 @@ bin="$("${bazel[@]}" info bazel-bin 2> /dev/null)"
 root="$("${bazel[@]}" info execution_root 2> /dev/null)"
 # Kernels are compiled once per instruction set by Highway; one of them is enough to read the code.
 compile=(-std=c++20 -march=x86-64-v3 -fopenmp -DHWY_COMPILE_ONLY_STATIC
-         -iquote . -iquote "$bin" -isystem "$root/external/onednn/include")
+         -iquote . -isystem "$bin" -isystem "$root/external/onednn/include")
 analyse() { clang-tidy --quiet --warnings-as-errors='*' "$1" -- "${@:2}" 2> /dev/null; }
 export -f analyse
 printf '%s\0' "${sources[@]}" |

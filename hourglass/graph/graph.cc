@@ -14,9 +14,12 @@ Value Graph::NewValue(ValueInfo info) {
 }
 
 Value Graph::Input(std::string name, TensorSpec spec) {
-  const Value value = NewValue({ValueKind::kInput, std::move(spec), name, -1, 0, nullptr});
-  if (!named_.emplace("input " + name, value).second) {
-    SetError(absl::InvalidArgumentError(absl::StrCat("two inputs are called '", name, "'")));
+  std::string key = absl::StrCat("input ", name);
+  const Value value =
+      NewValue({ValueKind::kInput, std::move(spec), std::move(name), -1, 0, nullptr});
+  if (!named_.emplace(std::move(key), value).second) {
+    SetError(absl::InvalidArgumentError(
+        absl::StrCat("two inputs are called '", values_.back().name, "'")));
   }
   return value;
 }

@@ -24,7 +24,7 @@ Value Scope::Parameter(std::string_view name, Shape shape, Initializer initializ
 }
 
 Value Scope::PackedParameter(std::string_view joined, std::span<const std::string_view> parts,
-                             std::string_view kind, Shape part_shape,
+                             std::string_view kind, const Shape& part_shape,
                              Initializer initializer) const {
   const std::string full_name = absl::StrCat(Join(joined), ".", std::string(kind));
   Shape shape = part_shape;

@@ -41,7 +41,8 @@ class Scope {
   // One stored parameter "path.joined.kind" made of equally shaped [in, out] (or [out]) parts
   // "path.part.kind" side by side.
   Value PackedParameter(std::string_view joined, std::span<const std::string_view> parts,
-                        std::string_view kind, Shape part_shape, Initializer initializer) const;
+                        std::string_view kind, const Shape& part_shape,
+                        Initializer initializer) const;
   // A parameter whose full name is given, for those that the whole model shares.
   Value SharedParameter(const std::string& full_name, Shape shape, Initializer initializer) const;
 

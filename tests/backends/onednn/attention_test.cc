@@ -113,7 +113,7 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Case, Variant>>
     hwy::GetChosenTarget().DeInit();
   }
 
-  void Compare(std::shared_ptr<const Op> op, const std::vector<HostTensor>& inputs) {
+  void Compare(const std::shared_ptr<const Op>& op, const std::vector<HostTensor>& inputs) {
     const auto want = RunOp(Reference(), op, WithFloatingType(inputs, DType::kF64));
     const Variant& run = std::get<1>(GetParam());
     const auto kernel = OpRun::Prepare(OneDnn(), op, inputs, {.threads = run.threads});
