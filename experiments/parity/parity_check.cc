@@ -225,7 +225,8 @@ absl::Status SetTokens(Program& program, const std::vector<int32_t>& tokens) {
 }
 
 absl::StatusOr<std::shared_ptr<State>> LoadState(const Fixture& fixture,
-                                                 std::shared_ptr<Backend> backend, DType dtype) {
+                                                 const std::shared_ptr<Backend>& backend,
+                                                 DType dtype) {
   HG_ASSIGN_OR_RETURN(auto state,
                       State::Create(MakeStateSpec(fixture.parameters, dtype, true), backend));
   HG_RETURN_IF_ERROR(LoadParameters(*state, fixture.parameters, fixture.file));
@@ -254,8 +255,8 @@ absl::Status CompareGradients(const Fixture& fixture, const State& state, Parity
   return absl::OkStatus();
 }
 
-absl::StatusOr<ParityResult> CheckModel(const Fixture& fixture, std::shared_ptr<Backend> backend,
-                                        DType dtype) {
+absl::StatusOr<ParityResult> CheckModel(const Fixture& fixture,
+                                        const std::shared_ptr<Backend>& backend, DType dtype) {
   Shape shape;
   HG_ASSIGN_OR_RETURN(const auto tokens, ReadTokens(fixture, "tokens", 2, &shape));
   const StepShape step{shape[0], shape[1], dtype};
@@ -364,7 +365,7 @@ class FixtureSequences : public Dataset {
 };
 
 absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
-                                             std::shared_ptr<Backend> backend, DType dtype) {
+                                             const std::shared_ptr<Backend>& backend, DType dtype) {
   Shape shape;
   HG_ASSIGN_OR_RETURN(const auto batches, ReadTokens(fixture, "batches", 3, &shape));
   HG_ASSIGN_OR_RETURN(const auto losses, ReadExpected(fixture, "losses", Shape{shape[0]}));
@@ -400,8 +401,8 @@ absl::StatusOr<ParityResult> CheckTrajectory(const Fixture& fixture,
   return result;
 }
 
-absl::StatusOr<ParityResult> CheckSampling(const Fixture& fixture, std::shared_ptr<Backend> backend,
-                                           DType dtype) {
+absl::StatusOr<ParityResult> CheckSampling(const Fixture& fixture,
+                                           const std::shared_ptr<Backend>& backend, DType dtype) {
   Shape prompt_shape, shape;
   HG_ASSIGN_OR_RETURN(const auto prompt, ReadTokens(fixture, "prompt", 2, &prompt_shape));
   HG_ASSIGN_OR_RETURN(const auto sampled, ReadTokens(fixture, "sampled", 2, &shape));
@@ -425,8 +426,8 @@ absl::StatusOr<ParityResult> CheckSampling(const Fixture& fixture, std::shared_p
   return result;
 }
 
-absl::StatusOr<ParityResult> CheckKind(const Fixture& fixture, std::shared_ptr<Backend> backend,
-                                       DType dtype) {
+absl::StatusOr<ParityResult> CheckKind(const Fixture& fixture,
+                                       const std::shared_ptr<Backend>& backend, DType dtype) {
   if (fixture.kind == "model") return CheckModel(fixture, backend, dtype);
   if (fixture.kind == "trajectory") return CheckTrajectory(fixture, backend, dtype);
   if (fixture.kind == "sampling") return CheckSampling(fixture, backend, dtype);
@@ -435,10 +436,10 @@ absl::StatusOr<ParityResult> CheckKind(const Fixture& fixture, std::shared_ptr<B
 
 }  // namespace
 
-absl::StatusOr<ParityResult> CheckFixture(const std::string& path, std::shared_ptr<Backend> backend,
-                                          DType dtype) {
+absl::StatusOr<ParityResult> CheckFixture(const std::string& path,
+                                          const std::shared_ptr<Backend>& backend, DType dtype) {
   HG_ASSIGN_OR_RETURN(const Fixture fixture, OpenFixture(path));
-  HG_ASSIGN_OR_RETURN(ParityResult result, CheckKind(fixture, std::move(backend), dtype));
+  HG_ASSIGN_OR_RETURN(ParityResult result, CheckKind(fixture, backend, dtype));
   result.kind = fixture.kind;
   result.label = fixture.model->config().Label();
   return result;

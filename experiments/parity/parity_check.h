@@ -33,7 +33,7 @@ struct ParityResult {
 // Errors: NotFound if the file is not there; DataLoss for a broken file, one whose tensors or count
 // of parameters do not fit its configuration, or one that holds a NaN or infinity; Unimplemented
 // for an attention kind, or a dtype on this backend, that is not built, naming it.
-absl::StatusOr<ParityResult> CheckFixture(const std::string& path, std::shared_ptr<Backend> backend,
-                                          DType dtype);
+absl::StatusOr<ParityResult> CheckFixture(const std::string& path,
+                                          const std::shared_ptr<Backend>& backend, DType dtype);
 
 }  // namespace hourglass

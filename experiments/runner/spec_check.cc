@@ -44,7 +44,7 @@ class Checker {
       Complain(absl::StrCat(field, ": ", value, ", but at least ", least, " is needed"));
     }
   }
-  void OneOf(const char* field, const std::string& value, std::vector<std::string> words) {
+  void OneOf(const char* field, const std::string& value, const std::vector<std::string>& words) {
     for (const std::string& word : words) {
       if (value == word) return;
     }

@@ -13,7 +13,8 @@ absl::Status ReturnIfError(const absl::Status& status, bool& reached) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int> AssignTwice(absl::StatusOr<std::unique_ptr<int>> a, const absl::StatusOr<int>& b) {
+absl::StatusOr<int> AssignTwice(absl::StatusOr<std::unique_ptr<int>> a,
+                                const absl::StatusOr<int>& b) {
   HG_ASSIGN_OR_RETURN(const std::unique_ptr<int> left, std::move(a));
   HG_ASSIGN_OR_RETURN(const int right, b);
   return *left + right;

@@ -20,7 +20,6 @@ namespace hourglass {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 TEST(SeedsTest, ModelsOfOneReplicaShareTheDataStreamAndNothingElse) {
   const Seeds a = DeriveSeeds("quickstart", "config a", 1);

@@ -39,7 +39,7 @@ ModelConfig TinyConfig(const std::string& hierarchy) {
 
 absl::StatusOr<ForwardModel> ForwardModel::Create(const ModelConfig& config, int64_t batch,
                                                   int64_t length, DType dtype,
-                                                  std::shared_ptr<Backend> backend) {
+                                                  const std::shared_ptr<Backend>& backend) {
   HG_ASSIGN_OR_RETURN(const auto model, MakeModel(config));
   Graph graph;
   ParameterTable parameters;

@@ -16,7 +16,7 @@ class ForwardModel {
   // Parameters are the initial ones plus noise everywhere, so that norms and biases count too.
   static absl::StatusOr<ForwardModel> Create(const ModelConfig& config, int64_t batch,
                                              int64_t length, DType dtype,
-                                             std::shared_ptr<Backend> backend);
+                                             const std::shared_ptr<Backend>& backend);
   // tokens [batch, length] -> logits [batch, length, V].
   std::vector<double> Logits(const std::vector<int32_t>& tokens);
 

@@ -33,7 +33,7 @@ class FunctionKernel : public Kernel {
  public:
   using Function = std::function<absl::Status(const KernelRun&)>;
   FunctionKernel(std::string implementation, size_t workspace_bytes, Function run)
-      : implementation_("hourglass:" + implementation),
+      : implementation_("hourglass:" + std::move(implementation)),
         workspace_bytes_(workspace_bytes),
         run_(std::move(run)) {}
   size_t WorkspaceBytes() const override { return workspace_bytes_; }
