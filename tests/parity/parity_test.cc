@@ -41,8 +41,8 @@ std::string PathOf(const std::string& name) {
 
 class ParityTest : public ::testing::TestWithParam<std::string> {
  protected:
-  void ExpectOk(std::shared_ptr<Backend> backend, DType dtype) {
-    const auto result = CheckFixture(PathOf(GetParam()), std::move(backend), dtype);
+  void ExpectOk(const std::shared_ptr<Backend>& backend, DType dtype) {
+    const auto result = CheckFixture(PathOf(GetParam()), backend, dtype);
     const auto waits = kNotBuilt.find(GetParam());
     if (waits != kNotBuilt.end()) {
       ASSERT_EQ(result.status().code(), absl::StatusCode::kUnimplemented) << result.status();

@@ -18,7 +18,8 @@ const TensorSpec kMatrix{Shape{2, 2}, DType::kF64};
 
 std::unique_ptr<Program> Compile(Graph graph, std::shared_ptr<State> state = nullptr,
                                  ProgramOptions options = {}) {
-  auto program = Program::Compile(std::move(graph), MakeReferenceBackend(), state, options);
+  auto program =
+      Program::Compile(std::move(graph), MakeReferenceBackend(), std::move(state), options);
   EXPECT_TRUE(program.ok()) << program.status();
   return *std::move(program);
 }

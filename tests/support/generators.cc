@@ -49,7 +49,7 @@ Generator Tokens(int vocab_size, int mask_every) {
   });
 }
 
-Generator Numbers(std::vector<double> values) {
+Generator Numbers(const std::vector<double>& values) {
   return Each(
       [=](std::mt19937_64&, int64_t i) { return values[static_cast<size_t>(i) % values.size()]; });
 }
@@ -59,7 +59,7 @@ Generator RandomWords(uint64_t seed, uint32_t step, uint32_t first_sequence) {
                   static_cast<double>(step), static_cast<double>(first_sequence)});
 }
 
-Generator ForwardOutput(std::shared_ptr<const Op> op, size_t count, size_t output) {
+Generator ForwardOutput(const std::shared_ptr<const Op>& op, size_t count, size_t output) {
   return [=](std::mt19937_64&, const Shape&, std::span<const HostTensor> earlier) {
     HG_CHECK(earlier.size() >= count);
     const auto outputs = RunOp(

@@ -17,12 +17,12 @@ Generator Integers(int limit);
 // Uniform ids in [0, vocab_size); every `mask_every`-th is 0 if that is positive.
 Generator Tokens(int vocab_size, int mask_every = 0);
 // These numbers, repeated from the start where the tensor is larger.
-Generator Numbers(std::vector<double> values);
+Generator Numbers(const std::vector<double>& values);
 // The u32[4] of ops/dropout.h.
 Generator RandomWords(uint64_t seed, uint32_t step, uint32_t first_sequence);
 // Output `output` of `op` on the first `count` inputs, computed by the reference in f64: for what a
 // gradient op gets from its forward op.
-Generator ForwardOutput(std::shared_ptr<const Op> op, size_t count, size_t output);
+Generator ForwardOutput(const std::shared_ptr<const Op>& op, size_t count, size_t output);
 
 // Shorthands for rows of the table. The floating type is that of the run.
 inline CaseInput Floats(Shape shape, Generator generate = Normal()) {

@@ -60,8 +60,8 @@ absl::StatusOr<HostTensor> HostProgram::GetState(const std::string& name) const 
   return FromBytes(view.spec, bytes.data());
 }
 
-absl::StatusOr<std::vector<HostTensor>> RunAsProgram(std::shared_ptr<Backend> backend,
-                                                     std::shared_ptr<const Op> op,
+absl::StatusOr<std::vector<HostTensor>> RunAsProgram(const std::shared_ptr<Backend>& backend,
+                                                     const std::shared_ptr<const Op>& op,
                                                      const std::vector<HostTensor>& inputs) {
   Graph graph;
   graph.set_scope("test");

@@ -33,8 +33,8 @@ class HostProgram {
 
 // A Program of one node: inputs "in0", "in1", ... (those that the op changes are state of the same
 // names), outputs "out0", ...; sets the inputs, runs it, returns all outputs.
-absl::StatusOr<std::vector<HostTensor>> RunAsProgram(std::shared_ptr<Backend> backend,
-                                                     std::shared_ptr<const Op> op,
+absl::StatusOr<std::vector<HostTensor>> RunAsProgram(const std::shared_ptr<Backend>& backend,
+                                                     const std::shared_ptr<const Op>& op,
                                                      const std::vector<HostTensor>& inputs);
 
 }  // namespace hourglass::testing

@@ -40,7 +40,7 @@ void AddCast(std::vector<OpCase>& cases) {
 }
 
 void AddFill(std::vector<OpCase>& cases) {
-  const auto add = [&](const char* name, Shape shape, double value, OutputTraits traits) {
+  const auto add = [&](const char* name, const Shape& shape, double value, OutputTraits traits) {
     cases.push_back({.name = std::string("fill/") + name,
                      .make = [=](DType run) -> std::shared_ptr<const Op> {
                        return std::make_shared<FillOp>(TensorSpec{shape, run}, value);

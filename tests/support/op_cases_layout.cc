@@ -36,7 +36,7 @@ void AddShiftRows(std::vector<OpCase>& cases) {
 }
 
 void AddReshape(std::vector<OpCase>& cases) {
-  const auto add = [&](const char* name, Shape from, Shape to) {
+  const auto add = [&](const char* name, const Shape& from, const Shape& to) {
     cases.push_back({.name = std::string("reshape/") + name,
                      .make = Makes<ReshapeOp>(to),
                      .inputs = {Floats(from)},
