@@ -92,7 +92,7 @@ TEST_F(TrajectoryTest, OneDnnF32) {
 class SamplingTest : public ::testing::Test {
  protected:
   // Length of the program is 16 at first, then that of the sample: both are crossed.
-  void Compare(std::shared_ptr<Backend> backend, DType dtype, double limit) {
+  void Compare(const std::shared_ptr<Backend>& backend, DType dtype, double limit) {
     const Safetensors file = Safetensors::Open(FixturePath("greedy_sampling")).value();
     const auto model = MakeModel(ModelConfigFromJson(file.Metadata("config").value()).value());
     const ParameterTable parameters = ParametersOf(*model).value();

@@ -259,7 +259,7 @@ TEST(TrainerTest, ProgramsOfTwoFactorsAlternateOnOneState) {
     std::unique_ptr<Program> accumulate, update;
     int64_t length;
   };
-  const auto compile = [&](size_t which, std::shared_ptr<State> state) {
+  const auto compile = [&](size_t which, const std::shared_ptr<State>& state) {
     const int64_t length = 10 + static_cast<int64_t>(which);
     auto step = BuildAccumulateGraph(*models[which], {2, length, DType::kF64}).value();
     return Programs{Program::Compile(std::move(step.graph), backend, state).value(),
