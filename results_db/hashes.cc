@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/hash.h"
+#include "hourglass/base/json_text.h"
 #include "nlohmann/json.hpp"
 #include "results_db/database.h"
 #include "results_db/metrics.h"
@@ -105,7 +106,7 @@ std::string RunRowSha256(SQLite::Database& db, std::string_view run_id, RunStatu
   }
   const std::string rows = SealedRowsSha256(db, run_id);
   if (!rows.empty()) row.push_back(rows);
-  return Sha256Hex(row.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return Sha256Hex(JsonText(row));
 }
 
 }  // namespace hourglass::results

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass {
@@ -255,8 +256,7 @@ std::string FormatSafetensorsHeader(const SafetensorsHeader& header) {
                   {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
                   {"data_offsets", {tensor.offset, tensor.offset + tensor.bytes}}};
   }
-  // Bytes that are not UTF-8 are replaced, for dump would throw.
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = JsonText(json);
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   return text;
 }

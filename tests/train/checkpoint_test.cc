@@ -194,12 +194,18 @@ TEST(CheckpointTest, AFixtureIsNotACheckpoint) {
   EXPECT_NE(std::string(info.status().message()).find("hourglass-parity-1"), std::string::npos);
 }
 
+// A checkpoint with moments at `path`, and what it was saved from.
+Stage SavedStage(const std::string& path) {
+  Stage stage = MakeStage(TinyConfig("1@1"), DType::kF64, true);
+  EXPECT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 1).ok());
+  EXPECT_TRUE(
+      SaveCheckpoint(path, *stage.state, stage.parameters, {stage.config, 7, true, {}}).ok());
+  return stage;
+}
+
 TEST(CheckpointTest, ATruncatedFileLeavesTheStateAlone) {
   const std::string path = TestFolder() + "/c";
-  Stage stage = MakeStage(TinyConfig("1@1"), DType::kF64, true);
-  ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 1).ok());
-  ASSERT_TRUE(
-      SaveCheckpoint(path, *stage.state, stage.parameters, {stage.config, 7, true, {}}).ok());
+  Stage stage = SavedStage(path);
   const std::string bytes = ReadFile(path).value();
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes.substr(0, bytes.size() - 1);
   ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 2).ok());
@@ -213,10 +219,7 @@ TEST(CheckpointTest, ATruncatedFileLeavesTheStateAlone) {
 // Wherever it lies: in the size of the header, a name, a number, the seal, a moment.
 TEST(CheckpointTest, AFlippedBitIsFoundAndLeavesTheStateAlone) {
   const std::string path = TestFolder() + "/c";
-  Stage stage = MakeStage(TinyConfig("1@1"), DType::kF64, true);
-  ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 1).ok());
-  ASSERT_TRUE(
-      SaveCheckpoint(path, *stage.state, stage.parameters, {stage.config, 7, true, {}}).ok());
+  Stage stage = SavedStage(path);
   const std::string bytes = ReadFile(path).value();
   ASSERT_TRUE(LoadCheckpoint(path, *stage.state, stage.parameters, stage.config, true).ok());
   ASSERT_TRUE(InitialiseParameters(*stage.state, stage.parameters, 2).ok());
