@@ -72,12 +72,14 @@ std::vector<std::optional<Value>> MatmulOp::Gradient(Graph& graph, const Node& n
     if (wanted[1]) d_in[1] = MatmulTransposed(graph, false, false, a, d);
     return d_in;
   }
-  if (wanted[0]) d_in[0] = MatmulTransposed(graph, false, !transpose_b_, d, b);
+  // The gradient of a comes last: a is often read by nothing after its product with d, and of its
+  // size, so the memory plan puts one in the place of the other.
   if (wanted[1]) {
     d_in[1] = transpose_b_ ? MatmulTransposed(graph, true, false, d, a)
                            : MatmulTransposed(graph, true, false, a, d);
   }
   if (bias_ && wanted[2]) d_in[2] = graph.Add1(std::make_shared<ColumnSumOp>(), {d});
+  if (wanted[0]) d_in[0] = MatmulTransposed(graph, false, !transpose_b_, d, b);
   return d_in;
 }
 
