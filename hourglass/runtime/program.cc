@@ -84,6 +84,17 @@ absl::Status SizeMismatch(std::string_view what, std::string_view name, const Te
 
 }  // namespace
 
+absl::StatusOr<int64_t> LargestWorkspace(const Graph& graph, Backend& backend) {
+  int64_t largest = 0;
+  for (const Node& node : graph.nodes()) {
+    if (node.op->View(0)) continue;
+    auto kernel = backend.Compile(SpecsOf(graph, node));
+    if (!kernel.ok()) return kernel.status();
+    largest = std::max(largest, static_cast<int64_t>((*kernel)->WorkspaceBytes()));
+  }
+  return largest;
+}
+
 absl::StatusOr<std::unique_ptr<Program>> Program::Compile(Graph graph,
                                                           std::shared_ptr<Backend> backend,
                                                           std::shared_ptr<State> state,
@@ -97,7 +108,8 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Compile(Graph graph,
                       PlanMemory(program->graph_, program->state_ ? program->state_->spec() : none,
                                  options.memory));
   HG_RETURN_IF_ERROR(program->CompileKernels());
-  HG_RETURN_IF_ERROR(program->PlaceValues(options));
+  HG_RETURN_IF_ERROR(program->AllocateBlocks(options.share_with));
+  HG_RETURN_IF_ERROR(program->PlaceValues());
   HG_RETURN_IF_ERROR(program->FillConstants());
   return program;
 }
@@ -118,12 +130,29 @@ absl::Status Program::CompileKernels() {
   return absl::OkStatus();
 }
 
-absl::Status Program::PlaceValues(const ProgramOptions&) {
-  for (const int64_t bytes : {plan_.input_bytes, plan_.output_bytes, plan_.constant_bytes,
-                              plan_.temporary_bytes, plan_.workspace_bytes}) {
-    HG_ASSIGN_OR_RETURN(Backend::Buffer block, backend_->Allocate(static_cast<size_t>(bytes)));
-    blocks_.push_back(std::move(block));
+std::array<int64_t, 5> Program::BlockSizes() const {
+  return {plan_.input_bytes, plan_.output_bytes, plan_.constant_bytes, plan_.temporary_bytes,
+          plan_.workspace_bytes};
+}
+
+absl::Status Program::AllocateBlocks(const Program* share_with) {
+  constexpr size_t kFirstShared = 3;  // what lies before is read between runs
+  const std::array<int64_t, 5> sizes = BlockSizes();
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (i >= kFirstShared && share_with != nullptr && sizes[i] <= share_with->BlockSizes()[i]) {
+      blocks_.push_back(share_with->blocks_[i]);
+      shared_bytes_ += sizes[i];
+      continue;
+    }
+    HG_ASSIGN_OR_RETURN(Backend::Buffer block, backend_->Allocate(static_cast<size_t>(sizes[i])));
+    blocks_.emplace_back(std::move(block));
   }
+  return absl::OkStatus();
+}
+
+int64_t Program::OwnBytes() const { return plan_.PeakBytes() - plan_.state_bytes - shared_bytes_; }
+
+absl::Status Program::PlaceValues() {
   workspace_ = {blocks_[4].get(), static_cast<size_t>(plan_.workspace_bytes)};
   for (size_t i = 0; i < graph_.values().size(); ++i) {
     const MemoryPlan::Place& place = plan_.places[i];

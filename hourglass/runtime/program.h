@@ -1,6 +1,7 @@
 #pragma once
 // A graph made runnable: order, memory and kernels fixed once, run many times without allocation.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,10 +27,18 @@ struct NodeProfile {
   int64_t bytes = 0;           // per run
 };
 
+class Program;
+
 struct ProgramOptions {
   MemoryPlanOptions memory;
   int threads = 0;  // 0: ThreadCount()
+  // A Program on the same backend that never runs at the same time: its memory for temporaries and
+  // for the workspace is taken where it is large enough. It may be destroyed first.
+  const Program* share_with = nullptr;
 };
+
+// Bytes of the largest workspace that a kernel of the graph asks for; errors as of the backend.
+absl::StatusOr<int64_t> LargestWorkspace(const Graph& graph, Backend& backend);
 
 class Program {
  public:
@@ -62,6 +71,8 @@ class Program {
 
   const Graph& graph() const { return graph_; }
   const MemoryPlan& memory() const { return plan_; }
+  // Memory that this Program has for itself: without the State and without what it shares.
+  int64_t OwnBytes() const;
   Backend& backend() const { return *backend_; }
   TensorView view(Value value) const { return views_[static_cast<size_t>(value.id)]; }
   int64_t executed_flops() const { return executed_flops_; }
@@ -81,8 +92,11 @@ class Program {
   };
   Program(Graph graph, std::shared_ptr<Backend> backend, std::shared_ptr<State> state)
       : graph_(std::move(graph)), backend_(std::move(backend)), state_(std::move(state)) {}
+  // Input, output, constant, temporary, workspace.
+  std::array<int64_t, 5> BlockSizes() const;
+  absl::Status AllocateBlocks(const Program* share_with);
   absl::Status CompileKernels();
-  absl::Status PlaceValues(const ProgramOptions& options);
+  absl::Status PlaceValues();
   absl::Status FillConstants();
   absl::StatusOr<Value> FindInput(std::string_view name) const;
   absl::StatusOr<Value> FindOutput(std::string_view name) const;
@@ -91,7 +105,8 @@ class Program {
   std::shared_ptr<Backend> backend_;
   std::shared_ptr<State> state_;
   MemoryPlan plan_;
-  std::vector<Backend::Buffer> blocks_;  // input, output, constant, temporary, workspace
+  std::vector<std::shared_ptr<std::byte>> blocks_;  // as BlockSizes
+  int64_t shared_bytes_ = 0;                        // of them: another Program's
   std::span<std::byte> workspace_;
   std::vector<TensorView> views_;
   std::vector<Step> steps_;

@@ -43,13 +43,15 @@ absl::Status EvaluateSettings::Validate() const {
 
 absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(
     std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
-    std::shared_ptr<State> state, const EvaluateSettings& settings) {
+    std::shared_ptr<State> state, const EvaluateSettings& settings, const Program* share_with) {
   HG_RETURN_IF_ERROR(settings.Validate());
   HG_ASSIGN_OR_RETURN(
       Graph graph, BuildEvaluateGraph(*model, {settings.batch, settings.length, settings.dtype}));
   std::unique_ptr<Evaluator> evaluator(new Evaluator());
-  HG_ASSIGN_OR_RETURN(evaluator->program_,
-                      Program::Compile(std::move(graph), std::move(backend), std::move(state)));
+  ProgramOptions options;
+  options.share_with = share_with;
+  HG_ASSIGN_OR_RETURN(evaluator->program_, Program::Compile(std::move(graph), std::move(backend),
+                                                            std::move(state), options));
   evaluator->model_ = std::move(model);
   evaluator->settings_ = settings;
   if (settings.step == 0) evaluator->settings_.step = settings.length;
@@ -101,8 +103,6 @@ absl::StatusOr<Evaluation> Evaluator::Run(
   return result;
 }
 
-int64_t Evaluator::PlannedBytes() const {
-  return program_->memory().PeakBytes() - program_->memory().state_bytes;
-}
+int64_t Evaluator::PlannedBytes() const { return program_->OwnBytes(); }
 
 }  // namespace hourglass

@@ -35,11 +35,13 @@ struct Evaluation {
 };
 
 // Scores bytes under a model whose parameters lie in `state`; changes nothing. Deterministic.
+// `share_with` as in ProgramOptions.
 class Evaluator {
  public:
   static absl::StatusOr<std::unique_ptr<Evaluator>> Create(
       std::shared_ptr<const LanguageModel> model, std::shared_ptr<Backend> backend,
-      std::shared_ptr<State> state, const EvaluateSettings& settings);
+      std::shared_ptr<State> state, const EvaluateSettings& settings,
+      const Program* share_with = nullptr);
 
   // Scores every byte once. Window w scores bytes [w step, (w + 1) step) with up to length - step
   // bytes before them as context; the last one may score fewer. Short windows are filled up on the
@@ -51,7 +53,7 @@ class Evaluator {
       const std::function<bool(int64_t done, int64_t total)>& progress = {},
       const std::function<bool()>& stop = {});
 
-  // Memory of the Program beside the State.
+  // Memory of the Program beside the State and what it shares.
   int64_t PlannedBytes() const;
   Program& program() { return *program_; }
 

@@ -127,6 +127,57 @@ TEST(Program, DumpIsStableAndComplete) {
             "memory: input 64 output 64 constant 0 temporary 128 state 0 bytes\n");
 }
 
+// x and `steps` times its GELU, each with memory of its own, summed up.
+std::unique_ptr<Program> Chain(int steps, const Program* share_with) {
+  Graph graph;
+  const Value x = graph.Input("x", kMatrix);
+  Value sum = x;
+  std::vector<Value> all;
+  for (int i = 0; i < steps; ++i) all.push_back(Gelu(graph, x));
+  for (const Value value : all) sum = Add(graph, sum, value);
+  graph.MarkOutput(sum, "y");
+  ProgramOptions options;
+  options.share_with = share_with;
+  auto program = Program::Compile(std::move(graph), MakeReferenceBackend(), nullptr, options);
+  EXPECT_TRUE(program.ok()) << program.status();
+  return *std::move(program);
+}
+
+double RunChain(Program& program, double x) {
+  const double in[4] = {x, x, x, x};
+  double out[4] = {};
+  EXPECT_TRUE(program.SetInput("x", in, sizeof(in)).ok());
+  EXPECT_TRUE(program.Run().ok());
+  EXPECT_TRUE(program.GetOutput("y", out, sizeof(out)).ok());
+  return out[3];
+}
+
+TEST(Program, SharesMemoryThatIsLargeEnoughAndNothingThatIsReadBetweenRuns) {
+  auto large = Chain(9, nullptr);
+  const auto small = Chain(4, large.get()), alone = Chain(4, nullptr);
+  EXPECT_EQ(alone->OwnBytes(), alone->memory().PeakBytes());
+  EXPECT_EQ(small->OwnBytes(), alone->OwnBytes() - small->memory().temporary_bytes);
+  EXPECT_EQ(Chain(9, alone.get())->OwnBytes(), large->OwnBytes());
+  const double want_large = RunChain(*large, 0.5), want_small = RunChain(*small, 0.25);
+  EXPECT_EQ(want_small, RunChain(*alone, 0.25));
+  EXPECT_EQ(RunChain(*large, 0.5), want_large);
+  double still[4] = {};
+  ASSERT_TRUE(small->GetOutput("y", still, sizeof(still)).ok());
+  EXPECT_EQ(still[3], want_small);
+  large.reset();  // what is shared lives as long as one of them
+  EXPECT_EQ(RunChain(*small, 0.25), want_small);
+}
+
+TEST(Program, TheLargestWorkspaceIsThatOfTheProgram) {
+  const auto backend = MakeReferenceBackend();
+  const Graph graph = SmallGraph(DType::kF64);
+  EXPECT_EQ(LargestWorkspace(graph, *backend).value(),
+            Compile(SmallGraph(DType::kF64))->memory().workspace_bytes);
+  Graph unknown;
+  unknown.Add1(std::make_shared<UnknownOp>(), {unknown.Input("x", kMatrix)});
+  EXPECT_EQ(LargestWorkspace(unknown, *backend).status().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST(Program, ProfileNamesEveryNode) {
   const auto program = Compile(SmallGraph(DType::kF64));
   program->set_profiling(true);
