@@ -86,6 +86,15 @@ Value Graph::Add1(std::shared_ptr<const Op> op, std::vector<Value> in) {
   return Add(std::move(op), std::move(in))[0];
 }
 
+std::vector<Value> Graph::AddRepeat(const Node& node, std::vector<Value> in) {
+  const std::string scope = scope_;
+  set_scope("recompute/" + node.scope);
+  std::vector<Value> out = Add(node.op, std::move(in));
+  if (status_.ok()) nodes_.back().recomputed = true;
+  set_scope(scope);
+  return out;
+}
+
 void Graph::MarkOutput(Value value, std::string name) {
   for (const auto& [taken, unused] : outputs_) {
     if (taken == name) {
@@ -107,7 +116,12 @@ Cost Graph::CountFlops(int first, int last) const {
     std::vector<TensorSpec> in, out;
     for (const Value value : node.inputs) in.push_back(spec(value));
     for (const Value value : node.outputs) out.push_back(spec(value));
-    total += node.op->Count(in, out);
+    Cost cost = node.op->Count(in, out);
+    if (node.recomputed) {
+      cost.recompute += cost.dense;
+      cost.needed = cost.dense = cost.dense_trax = 0;
+    }
+    total += cost;
   }
   return total;
 }

@@ -29,7 +29,8 @@ struct Node {
   std::shared_ptr<const Op> op;
   std::vector<Value> inputs;
   std::vector<Value> outputs;
-  std::string scope;  // path of the model part that recorded it
+  std::string scope;        // path of the model part that recorded it
+  bool recomputed = false;  // does again what an earlier node did (graph/recompute.h)
 };
 
 class Graph {
@@ -45,6 +46,8 @@ class Graph {
   // Appends a node. On an Infer error the graph remembers the first one (with scope path and input
   // specs) and returns placeholder values; status() and Program::Compile report it.
   std::vector<Value> Add(std::shared_ptr<const Op> op, std::vector<Value> in);
+  // Appends a node that does again, on equal values, what `node` did.
+  std::vector<Value> AddRepeat(const Node& node, std::vector<Value> in);
   // For ops with one output.
   Value Add1(std::shared_ptr<const Op> op, std::vector<Value> in);
 
@@ -65,7 +68,8 @@ class Graph {
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<std::pair<std::string, Value>>& outputs() const { return outputs_; }
 
-  // Sum of Op::Count over nodes [first, last); last = -1 means the end.
+  // Sum of Op::Count over nodes [first, last); last = -1 means the end. The products of a
+  // recomputed node count as `recompute` alone: they are no work of the model.
   Cost CountFlops(int first = 0, int last = -1) const;
 
  private:

@@ -18,7 +18,8 @@ Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& 
 // block and of the attention resamplers.
 Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x);
 
-// `layers` blocks scope.0, scope.1, .. and a final scope.norm, also after no block at all (A1).
+// `layers` blocks scope.0, scope.1, .. and a final scope.norm, also after no block at all (A1). By
+// these numbers train/recompute.h knows what a block is.
 // `factor` is the cumulative shorten factor of the stack, x is [B, length, d].
 Value Stack(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
             int64_t layers, int64_t length, int64_t factor, Value x);

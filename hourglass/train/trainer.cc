@@ -88,6 +88,10 @@ absl::Status TrainSettings::Validate() const {
     return absl::UnimplementedError(
         absl::StrCat("training: dtype ", std::string(Name(dtype)), " is not built"));
   }
+  if (recompute.memory_limit < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: memory_limit ", recompute.memory_limit, " is negative"));
+  }
   HG_RETURN_IF_ERROR(schedule.Validate());
   return adam.Validate();
 }
@@ -124,6 +128,8 @@ absl::Status Trainer::Compile() {
   forward_nodes_ = step.forward_nodes;
   const StateSpec spec = MakeStateSpec(parameters_, settings_.dtype, /*training=*/true);
   HG_ASSIGN_OR_RETURN(Graph update, BuildUpdateGraph(spec, settings_.adam));
+  HG_ASSIGN_OR_RETURN(recomputed_,
+                      ApplyRecompute(settings_.recompute, spec, update, backend_.get(), step));
   HG_ASSIGN_OR_RETURN(state_, State::Create(spec, backend_));
   HG_ASSIGN_OR_RETURN(accumulate_, Program::Compile(std::move(step.graph), backend_, state_));
   HG_ASSIGN_OR_RETURN(update_, Program::Compile(std::move(update), backend_, state_));

@@ -13,6 +13,7 @@
 #include "hourglass/runtime/state.h"
 #include "hourglass/train/graphs.h"
 #include "hourglass/train/price.h"
+#include "hourglass/train/recompute.h"
 #include "hourglass/train/schedule.h"
 
 namespace hourglass {
@@ -27,6 +28,7 @@ struct TrainSettings {
   uint64_t init_seed = 0;     // starting parameters
   uint64_t dropout_seed = 0;  // dropout masks
   DType dtype = DType::kF32;
+  RecomputeSettings recompute;
 
   // InvalidArgument naming the field.
   absl::Status Validate() const;
@@ -83,6 +85,8 @@ class Trainer {
   StepCost CostPerStep() const;
   // Memory planned before the first step: State and both Programs, workspaces included.
   int64_t PlannedBytes() const;
+  // Names of what is recomputed (train/recompute.h).
+  const std::vector<std::string>& recomputed() const { return recomputed_; }
   Program& accumulate_program() { return *accumulate_; }
   Program& update_program() { return *update_; }
 
@@ -113,6 +117,7 @@ class Trainer {
   std::shared_ptr<State> state_;
   std::unique_ptr<Program> accumulate_, update_;
   int forward_nodes_ = 0;
+  std::vector<std::string> recomputed_;
   int64_t step_ = 0;
   std::vector<int32_t> tokens_;  // [batch, length]
 };

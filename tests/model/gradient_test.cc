@@ -12,6 +12,7 @@
 #include "hourglass/nn/attention.h"
 #include "hourglass/train/checkpoint.h"
 #include "hourglass/train/graphs.h"
+#include "hourglass/train/recompute.h"
 #include "tests/model/forward_model.h"
 
 namespace hourglass {
@@ -29,17 +30,20 @@ double Noise(const std::string& name, size_t element) {
 // A model in training mode on the reference backend, with noise on all parameters.
 class TrainingModel {
  public:
-  TrainingModel(const ModelConfig& config, int64_t batch, int64_t length) {
+  TrainingModel(const ModelConfig& config, int64_t batch, int64_t length,
+                const std::string& recompute = "") {
     auto model = MakeModel(config).value();
     parameters_ = ParametersOf(*model).value();
     const auto backend = MakeReferenceBackend();
-    state_ = State::Create(MakeStateSpec(parameters_, DType::kF64, true), backend).value();
+    const StateSpec spec = MakeStateSpec(parameters_, DType::kF64, true);
+    state_ = State::Create(spec, backend).value();
     for (const Parameter& parameter : parameters_.parameters()) {
       std::vector<double> values = InitialValues(parameter, 3);
       for (size_t i = 0; i < values.size(); ++i) values[i] += 0.3 * Noise(parameter.name, i);
       values_[parameter.name] = values;
     }
     auto step = BuildAccumulateGraph(*model, {batch, length, DType::kF64}).value();
+    EXPECT_TRUE(ApplyRecompute({recompute, 0}, spec, Graph(), nullptr, step).ok());
     program_ = Program::Compile(std::move(step.graph), backend, state_).value();
     std::vector<int32_t> tokens(static_cast<size_t>(batch * length));
     for (size_t i = 0; i < tokens.size(); ++i) {
@@ -53,6 +57,13 @@ class TrainingModel {
     if (config.dropout > 0) {
       EXPECT_TRUE(program_->SetInput("random", random, sizeof(random)).ok());
     }
+  }
+
+  // (L(step) - L(-step)) / (2 step), extrapolated to a step of zero: a slope that is small by
+  // cancellation has large higher terms.
+  double DifferenceQuotient() {
+    const auto quotient = [&](double step) { return (Loss(step) - Loss(-step)) / (2 * step); };
+    return (4 * quotient(kStep / 2) - quotient(kStep)) / 3;
   }
 
   // Loss at parameters + shift * direction.
@@ -112,16 +123,28 @@ TEST(ModelGradient, EqualsCentralDifferences) {
         SCOPED_TRACE(
             absl::StrCat(config.Label(), " ", config.vanilla_attention, " dropout ", dropout));
         TrainingModel model(config, 2, 7);
-        const auto quotient = [&](double step) {
-          return (model.Loss(step) - model.Loss(-step)) / (2 * step);
-        };
-        // Extrapolated to zero step: a slope that is small by cancellation has large higher terms.
-        const double difference = (4 * quotient(kStep / 2) - quotient(kStep)) / 3;
+        const double difference = model.DifferenceQuotient();
         model.Loss(0.0);
         const double slope = model.Slope();
         EXPECT_NEAR(slope / difference, 1.0, kLimit);
         EXPECT_GT(std::fabs(difference), 1e-3);
       }
+    }
+  }
+}
+
+TEST(ModelGradient, EqualsCentralDifferencesWhenRecomputed) {
+  for (const char* what : {"elementwise,blocks", "levels"}) {
+    for (const AttentionKind& kind : AttentionKinds()) {
+      ModelConfig config = testing::TinyConfig("1@1 2@3 1@1");
+      config.vanilla_attention = config.middle_attention = std::string(kind.name);
+      config.shortening = config.upsampling = "attention";
+      config.dropout = 0.2;
+      SCOPED_TRACE(absl::StrCat(what, " ", config.vanilla_attention));
+      TrainingModel model(config, 2, 7, what);
+      const double difference = model.DifferenceQuotient();
+      model.Loss(0.0);
+      EXPECT_NEAR(model.Slope() / difference, 1.0, kLimit);
     }
   }
 }
