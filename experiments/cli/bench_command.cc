@@ -63,6 +63,7 @@ void AddTimingFlags(CLI::App& verb, Flags& flags) {
       ->check(NotEmpty());
   verb.add_option("--seed", bench.seed)->capture_default_str()->check(count);
   verb.add_option("--backend", bench.backend, "onednn or reference")->capture_default_str();
+  AddRecomputeFlags(verb, bench.recompute, bench.memory_limit);
   verb.add_flag("--profile_ops", bench.profile_ops, "Also time every kind of op");
   verb.add_flag("--json", flags.json, "One line of JSON only");
 }

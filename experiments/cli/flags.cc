@@ -44,4 +44,12 @@ void AddThreadsFlag(CLI::App& verb, int& threads) {
 
 int ThreadsOrCores(int threads) { return threads > 0 ? threads : CoreCount(); }
 
+void AddRecomputeFlags(CLI::App& verb, std::string& recompute, std::string& memory_limit) {
+  verb.add_option("--recompute", recompute,
+                  "Less memory, more time, the same numbers: elementwise, blocks, levels or scopes "
+                  "such as pre.0, comma-separated");
+  verb.add_option("--memory-limit", memory_limit,
+                  "Planned memory of a training step, as 2G: recompute as much as that needs");
+}
+
 }  // namespace hourglass

@@ -21,4 +21,7 @@ void AddDatabaseFlag(CLI::App& verb, std::string& database, const std::string& h
 void AddThreadsFlag(CLI::App& verb, int& threads);
 int ThreadsOrCores(int threads);
 
+// --recompute and --memory-limit, as training.recompute and training.memory_limit of a spec.
+void AddRecomputeFlags(CLI::App& verb, std::string& recompute, std::string& memory_limit);
+
 }  // namespace hourglass

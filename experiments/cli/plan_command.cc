@@ -49,6 +49,7 @@ Json ToJson(const specs::Experiment& spec, const CellPlan& plan) {
       static_cast<double>(plan.training.needed) * static_cast<double>(plan.steps);
   json["memory_bytes"] = plan.planned_bytes;
   json["state_bytes"] = plan.state_bytes;
+  json["recomputed"] = plan.recomputed;
   json["mismatch"] = plan.mismatch ? Json(*plan.mismatch) : Json(nullptr);
   if (plan.cell.has_published()) {
     const specs::Published& published = plan.cell.published();
@@ -84,6 +85,7 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
                            static_cast<double>(plan.planned_bytes) / kMega);
     if (several) out << absl::StrFormat(" %9d", plan.steps);
     if (plan.mismatch) out << absl::StrFormat("  %+7.2f %%", 100 * *plan.mismatch);
+    if (!plan.recomputed.empty()) out << "  recomputed: " << absl::StrJoin(plan.recomputed, ", ");
     out << "\n";
   }
   double total = 0;
@@ -130,6 +132,7 @@ void AddPlanCommand(CLI::App& app, Verb& chosen) {
       "  hourglass plan enwik8/table1                         the fifteen models of Table 1\n"
       "  hourglass plan enwik8/table1 --profile paper --json  the same for programs\n"
       "  hourglass plan quickstart --set model.d_model=96     what another width would cost\n"
+      "  hourglass plan enwik8/table1 --memory-limit 4G       what to recompute to stay below\n"
       "  hourglass plan quickstart --print-config             the resolved spec");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Plan(*flags, context); };

@@ -1,6 +1,7 @@
 #include "experiments/cli/spec_flags.h"
 
 #include "absl/strings/str_cat.h"
+#include "experiments/cli/flags.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/status.h"
@@ -27,12 +28,15 @@ void SpecFlags::AddTo(CLI::App& verb) {
       ->take_all()
       ->allow_extra_args(false);
   verb.add_option("--backend", backend, "onednn or reference; default: what the spec says");
+  AddRecomputeFlags(verb, recompute, memory_limit);
 }
 
 absl::StatusOr<specs::Experiment> SpecFlags::Resolve() const {
   HG_ASSIGN_OR_RETURN(specs::Experiment spec, LoadSpec(IsFile(name) ? CallerPath(name) : name));
   std::vector<std::string> all = assignments;
   if (!backend.empty()) all.push_back("backend=" + backend);
+  if (!recompute.empty()) all.push_back("training.recompute=" + recompute);
+  if (!memory_limit.empty()) all.push_back("training.memory_limit=" + memory_limit);
   return ResolveSpec(std::move(spec), profile, all);
 }
 
@@ -43,6 +47,9 @@ std::string SpecFlags::ToArguments() const {
     absl::StrAppend(&text, " --set ", reports::ShellWord(assignment));
   }
   if (!backend.empty()) absl::StrAppend(&text, " --backend ", reports::ShellWord(backend));
+  if (!recompute.empty()) absl::StrAppend(&text, " --recompute ", reports::ShellWord(recompute));
+  if (!memory_limit.empty())
+    absl::StrAppend(&text, " --memory-limit ", reports::ShellWord(memory_limit));
   return text;
 }
 

@@ -15,6 +15,7 @@ struct SpecFlags {
   std::string profile;
   std::vector<std::string> assignments;
   std::string backend;
+  std::string recompute, memory_limit;
 
   void AddTo(CLI::App& verb);
   absl::StatusOr<specs::Experiment> Resolve() const;

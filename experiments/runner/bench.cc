@@ -11,6 +11,7 @@
 #include "experiments/runner/backends.h"
 #include "experiments/runner/exit_codes.h"
 #include "experiments/runner/memory_need.h"
+#include "experiments/runner/memory_size.h"
 #include "experiments/runner/paths.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
@@ -68,6 +69,10 @@ absl::StatusOr<TrainSettings> SettingsOf(const BenchOptions& options) {
   settings.schedule.cycle = options.lr_cycle;
   settings.data_seed = settings.init_seed = settings.dropout_seed = options.seed;
   HG_ASSIGN_OR_RETURN(settings.dtype, ParseDType(options.dtype));
+  settings.recompute.what = options.recompute;
+  if (!options.memory_limit.empty()) {
+    HG_ASSIGN_OR_RETURN(settings.recompute.memory_limit, ParseMemorySize(options.memory_limit));
+  }
   return settings;
 }
 
@@ -97,15 +102,19 @@ class Bench {
     HG_ASSIGN_OR_RETURN(const TrainSettings settings, SettingsOf(options_));
     HG_RETURN_IF_ERROR(settings.Validate());
     HG_ASSIGN_OR_RETURN(const TrainingPrice price,
-                        PriceTraining(*model, {options_.batch, options_.length, settings.dtype}));
+                        PriceTraining(*model, {options_.batch, options_.length, settings.dtype},
+                                      settings.recompute, backend_.get()));
     HG_RETURN_IF_ERROR(ExpectMemory(options_.model.Label(), price.planned_bytes,
                                     AvailableMemoryBytes(),
-                                    "make --d_model, --d_ff, --length or --batch smaller, or free "
-                                    "memory"));
+                                    "make --d_model, --d_ff, --length or --batch smaller, give a "
+                                    "--memory-limit, or free memory"));
     HG_ASSIGN_OR_RETURN(trainer_, Trainer::Create(model, backend_, data_, settings));
     HG_ASSIGN_OR_RETURN(
         Graph graph, BuildEvaluateGraph(*model, {options_.batch, options_.length, settings.dtype}));
-    HG_ASSIGN_OR_RETURN(forward_, Program::Compile(std::move(graph), backend_, trainer_->state()));
+    ProgramOptions shared;
+    shared.share_with = &trainer_->accumulate_program();
+    HG_ASSIGN_OR_RETURN(forward_,
+                        Program::Compile(std::move(graph), backend_, trainer_->state(), shared));
     tokens_.resize(static_cast<size_t>(options_.batch * options_.length));
     return absl::OkStatus();
   }
@@ -187,8 +196,7 @@ class Bench {
     const auto giga_per_second = [](int64_t flops, double seconds) {
       return 1e-9 * static_cast<double>(flops) / seconds;
     };
-    const MemoryPlan& memory = forward_->memory();
-    const int64_t planned = trainer_->PlannedBytes() + memory.PeakBytes() - memory.state_bytes;
+    const int64_t planned = trainer_->PlannedBytes() + forward_->OwnBytes();
     const std::map<std::string, std::string> about = backend_->Describe();
     const auto fact = [&](const char* key) {
       const auto found = about.find(key);
@@ -202,6 +210,7 @@ class Bench {
     result["library"] = options_.backend == "onednn" ? absl::StrCat("oneDNN ", fact("onednn"))
                                                      : fact("implementation");
     result["planned_mb"] = static_cast<double>(planned) / kMebi;
+    result["recomputed"] = trainer_->recomputed();
     result["needed_train_flops"] = cost.needed_flops;
     result["executed_train_flops"] = cost.executed_flops;
     result["dense_train_flops"] = cost.dense_flops;

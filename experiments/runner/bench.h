@@ -28,6 +28,7 @@ struct BenchOptions {
   std::string data;      // file of bytes; random bytes if empty
   uint64_t seed = 0;
   std::string backend = "onednn";
+  std::string recompute, memory_limit;  // as in a spec
   bool profile_ops = false;
   std::function<bool()> stop;  // asked between steps; may be empty
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "baselines/catalog.h"
 #include "experiments/runner/backends.h"
+#include "experiments/runner/memory_size.h"
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/status.h"
 #include "hourglass/train/config_json.h"
@@ -33,6 +34,15 @@ FlopNames Training(const TrainingPrice& price, const TrainingPrice& trax, int64_
           trax.DenseTraxFlops()};
 }
 
+absl::StatusOr<RecomputeSettings> RecomputeOf(const specs::Training& training) {
+  RecomputeSettings settings;
+  settings.what = training.recompute();
+  if (training.has_memory_limit()) {
+    HG_ASSIGN_OR_RETURN(settings.memory_limit, ParseMemorySize(training.memory_limit()));
+  }
+  return settings;
+}
+
 absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Cell& cell) {
   const specs::Training& training = spec.training();
   CellPlan plan;
@@ -44,7 +54,13 @@ absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Ce
   const int64_t micro = training.micro_batches();
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(training.dtype()));
   const StepShape shape{training.batch() / micro, training.length(), dtype};
-  HG_ASSIGN_OR_RETURN(const TrainingPrice price, PriceTraining(*plan.model, shape));
+  HG_ASSIGN_OR_RETURN(const RecomputeSettings recompute, RecomputeOf(training));
+  std::shared_ptr<Backend> backend;
+  if (recompute.memory_limit > 0) {
+    HG_ASSIGN_OR_RETURN(backend, MakeBackend(spec.backend()));
+  }
+  HG_ASSIGN_OR_RETURN(const TrainingPrice price,
+                      PriceTraining(*plan.model, shape, recompute, backend.get()));
   // The paper's batch: the position maps are shared by it, so their share depends on it.
   TrainingPrice trax = price;
   if (shape.batch != CellPlan::kTraxBatch) {
@@ -59,6 +75,7 @@ absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Ce
   plan.update = price.update.needed + price.update.elementwise;
   plan.state_bytes = price.state_bytes;
   plan.planned_bytes = price.planned_bytes;
+  plan.recomputed = price.recomputed;
   return plan;
 }
 
@@ -139,6 +156,7 @@ absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int
   settings.schedule.cycle = CycleOf(training, steps);
   settings.adam.clip_norm = training.clip_norm();
   HG_ASSIGN_OR_RETURN(settings.dtype, ParseDType(training.dtype()));
+  HG_ASSIGN_OR_RETURN(settings.recompute, RecomputeOf(training));
   HG_RETURN_IF_ERROR(settings.Validate());
   return settings;
 }

@@ -33,10 +33,11 @@ struct CellPlan {
   FlopNames forward, training;  // training = forward + backward, no update
   int64_t elementwise = 0;      // per optimizer step
   int64_t recompute = 0;
-  int64_t update = 0;              // the optimizer
-  int64_t state_bytes = 0;         // parameters, gradients, moments
-  int64_t planned_bytes = 0;       // state and all blocks, workspaces of kernels apart
-  std::optional<double> mismatch;  // needed training FLOPs per byte against the reference, - 1
+  int64_t update = 0;                   // the optimizer
+  int64_t state_bytes = 0;              // parameters, gradients, moments
+  int64_t planned_bytes = 0;            // state and all blocks, workspaces of kernels apart
+  std::vector<std::string> recomputed;  // so that it is no more (train/recompute.h)
+  std::optional<double> mismatch;       // needed training FLOPs per byte against the reference, - 1
 
   double PerByte(int64_t step_flops) const {
     return static_cast<double>(step_flops) / static_cast<double>(batch * length);

@@ -79,7 +79,8 @@ class CellRunner {
                                                                 Split split,
                                                                 const std::string& dataset) {
     return SplitEvaluation::Create(protocol, plan_.model, backend_, trainer_->state(),
-                                   trainer_->settings().dtype, cell_.corpus->Bytes(split), dataset);
+                                   trainer_->settings().dtype, cell_.corpus->Bytes(split), dataset,
+                                   &trainer_->accumulate_program());
   }
 
   // Takes over the checkpoint if it can be; else everything is computed again, to the same bits.

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "experiments/data_sets/data_set.h"
+#include "experiments/runner/memory_size.h"
 #include "experiments/runner/spec_loader.h"
 #include "hourglass/base/status.h"
 
@@ -73,6 +74,12 @@ class Checker {
     OneOf("training.schedule", training.schedule(),
           {"constant", "warmup_cosine", "warmup_cosine_once", "warmup_rsqrt"});
     OneOf("training.dtype", training.dtype(), {"f32", "bf16", "f64"});
+    if (training.has_memory_limit()) {
+      const auto limit = ParseMemorySize(training.memory_limit());
+      if (!limit.ok()) {
+        Complain(absl::StrCat("training.memory_limit: ", std::string(limit.status().message())));
+      }
+    }
     if (training.dtype() == "f64" && spec_.backend() != "reference") {
       Complain("training.dtype: f64 needs backend: \"reference\"");
     }

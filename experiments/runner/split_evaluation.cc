@@ -32,16 +32,16 @@ std::span<const uint8_t> ScoredBytes(const specs::Evaluation& protocol,
 absl::StatusOr<std::unique_ptr<SplitEvaluation>> SplitEvaluation::Create(
     const specs::Evaluation& protocol, std::shared_ptr<const LanguageModel> model,
     std::shared_ptr<Backend> backend, std::shared_ptr<State> state, DType dtype,
-    std::span<const uint8_t> bytes, const std::string& dataset) {
+    std::span<const uint8_t> bytes, const std::string& dataset, const Program* share_with) {
   EvaluateSettings settings;
   settings.length = protocol.length();
   settings.step = protocol.step();
   settings.batch = protocol.batch();
   settings.dtype = dtype;
   std::unique_ptr<SplitEvaluation> evaluation(new SplitEvaluation());
-  HG_ASSIGN_OR_RETURN(
-      evaluation->evaluator_,
-      Evaluator::Create(std::move(model), std::move(backend), std::move(state), settings));
+  HG_ASSIGN_OR_RETURN(evaluation->evaluator_,
+                      Evaluator::Create(std::move(model), std::move(backend), std::move(state),
+                                        settings, share_with));
   evaluation->bytes_ = ScoredBytes(protocol, bytes);
   evaluation->dataset_ = dataset;
   evaluation->protocol_ = ProtocolName(protocol);

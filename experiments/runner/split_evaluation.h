@@ -25,11 +25,12 @@ std::span<const uint8_t> ScoredBytes(const specs::Evaluation& protocol,
 
 class SplitEvaluation {
  public:
-  // `bytes` must live as long as this; `dataset` is the id of their row.
+  // `bytes` must live as long as this; `dataset` is the id of their row; `share_with` as in
+  // ProgramOptions.
   static absl::StatusOr<std::unique_ptr<SplitEvaluation>> Create(
       const specs::Evaluation& protocol, std::shared_ptr<const LanguageModel> model,
       std::shared_ptr<Backend> backend, std::shared_ptr<State> state, DType dtype,
-      std::span<const uint8_t> bytes, const std::string& dataset);
+      std::span<const uint8_t> bytes, const std::string& dataset, const Program* share_with);
 
   // Cancelled when `stop` (may be empty) says so between two batches of windows.
   absl::StatusOr<Evaluation> Run(const std::function<bool()>& stop);

@@ -79,6 +79,9 @@ void Announce(const specs::Experiment& spec, const SweepPlan& sweep, const Envir
                                        width, cell.cell.label(), cell.parameters,
                                        1e-6 * cell.PerByte(cell.training.needed));
     if (cell.mismatch) absl::StrAppendFormat(&line, ", mismatch %+.2f %%", 100 * *cell.mismatch);
+    if (!cell.recomputed.empty()) {
+      absl::StrAppend(&line, ", recomputed: ", absl::StrJoin(cell.recomputed, ", "));
+    }
     progress.Line(line);
   }
   if (environment.source.dirty) {

@@ -84,8 +84,7 @@ class Chooser {
     HG_ASSIGN_OR_RETURN(const int64_t least, PlannedBytes());
     if (least > limit) return DoesNotFit(least + other_bytes, without + other_bytes);
     chosen_ = named;
-    HG_RETURN_IF_ERROR(AddUntilFit(limit));
-    return RemoveWhatIsNotNeeded(named.size(), limit);
+    return AddUntilFit(limit);
   }
 
   absl::StatusOr<Graph> Rewritten() const {
@@ -176,19 +175,6 @@ class Chooser {
       }
       HG_CHECK(best != nullptr);  // with all of them it fits
       chosen_.push_back(*best);
-    }
-    return absl::OkStatus();
-  }
-
-  // What was added before its time may have become superfluous.
-  absl::Status RemoveWhatIsNotNeeded(size_t first, int64_t limit) {
-    for (size_t i = first; i < chosen_.size();) {
-      const Candidate candidate = chosen_[i];
-      chosen_.erase(chosen_.begin() + static_cast<ptrdiff_t>(i));
-      HG_ASSIGN_OR_RETURN(const int64_t without, PlannedBytes());
-      if (without <= limit) continue;
-      chosen_.insert(chosen_.begin() + static_cast<ptrdiff_t>(i), candidate);
-      ++i;
     }
     return absl::OkStatus();
   }

@@ -252,6 +252,46 @@ TEST(CliBenchTest, PrintsEveryFieldOfThePeer) {
   EXPECT_GT(json["ops"].size(), 5u);
 }
 
+TEST(CliBenchTest, RecomputesWhatItIsTold) {
+  const std::vector<std::string> model = {
+      "bench",   "--hierarchy", "3@1",      "--d_model", "32",      "--d_ff", "64",
+      "--heads", "2",           "--length", "128",       "--batch", "2",      "--threads",
+      "1",       "--steps",     "1",        "--warmup",  "0",       "--json"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args = model;
+    args.insert(args.end(), more.begin(), more.end());
+    return Call(args);
+  };
+  const nlohmann::json plain = with({}).Json();
+  EXPECT_TRUE(plain["recomputed"].empty());
+  const nlohmann::json blocks = with({"--recompute", "blocks"}).Json();
+  EXPECT_EQ(blocks["recomputed"], (std::vector<std::string>{"pre.0", "pre.1", "pre.2"}));
+  EXPECT_EQ(blocks["last_loss"], plain["last_loss"]);
+  EXPECT_LT(blocks["planned_mb"].get<double>(), plain["planned_mb"].get<double>());
+  EXPECT_GT(blocks["executed_train_flops"].get<int64_t>(),
+            plain["executed_train_flops"].get<int64_t>());
+  EXPECT_EQ(blocks["needed_train_flops"], plain["needed_train_flops"]);
+  const Result unknown = with({"--recompute", "middle"});
+  EXPECT_EQ(unknown.code, 78);
+  EXPECT_THAT(unknown.err, HasSubstr("there are: elementwise, blocks, levels, pre, pre.0"));
+  EXPECT_EQ(with({"--memory-limit", "100K"}).code, 78);
+  EXPECT_EQ(with({"--memory-limit", "plenty"}).code, 78);
+  EXPECT_EQ(with({"--memory-limit", "1G"}).Json()["recomputed"], plain["recomputed"]);
+}
+
+TEST(CliPlanTest, AMemoryLimitSaysWhatIsRecomputed) {
+  const Result plain = Call({"plan", "quickstart", "--json"});
+  const double bytes = plain.Json()[0]["memory_bytes"].get<double>();
+  const Result limited = Call({"plan", "quickstart", "--json", "--memory-limit",
+                               std::to_string(static_cast<int64_t>(0.9 * bytes))});
+  ASSERT_EQ(limited.code, 0) << limited.err;
+  EXPECT_EQ(limited.Json()[0]["recomputed"][0], "elementwise");
+  EXPECT_LE(limited.Json()[0]["memory_bytes"].get<double>(), 0.9 * bytes);
+  const Result table = Call({"plan", "quickstart", "--recompute", "blocks"});
+  EXPECT_THAT(table.out, HasSubstr("recomputed: pre.0"));
+  EXPECT_EQ(Call({"plan", "quickstart", "--memory-limit", "1M"}).code, 78);
+}
+
 TEST(CliBenchTest, ReadsBytesFromAFile) {
   const std::string path = testing::TempDir() + "/bytes";
   ASSERT_TRUE(WriteFileAtomically(path, std::string(500, 'a')).ok());

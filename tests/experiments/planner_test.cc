@@ -267,6 +267,41 @@ TEST(PlannerTest, ABatchThatNoMachineHoldsIsRefused) {
   EXPECT_THAT(std::string(plans.status().message()), HasSubstr("tokens"));
 }
 
+TEST(PlannerTest, RecomputationChangesMemoryAndNothingElse) {
+  const auto plan = [](const std::vector<std::string>& assignments) {
+    return PlanOf("enwik8/table1", "cpu", assignments)[3];
+  };
+  const CellPlan without = plan({});
+  EXPECT_TRUE(without.recomputed.empty());
+  const CellPlan blocks = plan({"training.recompute=blocks"});
+  EXPECT_FALSE(blocks.recomputed.empty());
+  EXPECT_LT(blocks.planned_bytes, without.planned_bytes);
+  const int64_t limit = (blocks.planned_bytes + without.planned_bytes) / 2;
+  const auto assignment = absl::StrCat("training.memory_limit=", limit);
+  const CellPlan limited = plan({assignment});
+  EXPECT_LT(limited.planned_bytes, limit);
+  EXPECT_LT(limited.recomputed.size(), blocks.recomputed.size() + 1);
+  const auto spec = ResolveSpec(LoadSpec("enwik8/table1").value(), "cpu", {}).value();
+  const auto changed =
+      ResolveSpec(LoadSpec("enwik8/table1").value(), "cpu", std::vector<std::string>{assignment})
+          .value();
+  EXPECT_THAT(CanonicalText(changed), HasSubstr("memory_limit"));
+  EXPECT_EQ(TrainSettingsOf(changed, 10).value().recompute.memory_limit, limit);
+  // The numbers of a run do not depend on it, so it is the same configuration.
+  EXPECT_EQ(CanonicalJson(changed, limited), CanonicalJson(spec, without));
+  EXPECT_EQ(ConfigRow(changed, limited).flops_recompute, ConfigRow(spec, without).flops_recompute);
+}
+
+TEST(PlannerTest, AMemoryLimitThatCannotBeKeptNamesTheCell) {
+  const auto plans =
+      PlanExperiment(ResolveSpec(LoadSpec("quickstart").value(), "",
+                                 std::vector<std::string>{"training.memory_limit=1M"})
+                         .value());
+  EXPECT_TRUE(absl::IsInvalidArgument(plans.status())) << plans.status();
+  EXPECT_THAT(std::string(plans.status().message()), HasSubstr("cell \""));
+  EXPECT_THAT(std::string(plans.status().message()), HasSubstr("memory limit: 1048576 bytes"));
+}
+
 TEST(CanonicalJsonTest, ChangesWithEverythingThatDecidesTheResultAndNothingElse) {
   const auto text = [](const std::vector<std::string>& assignments) {
     const auto spec = ResolveSpec(LoadSpec("quickstart").value(), "smoke", assignments).value();

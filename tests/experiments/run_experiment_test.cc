@@ -58,6 +58,26 @@ TEST_F(RunExperimentTest, WritesCompleteRowsForEveryCellAndSeed) {
   }
 }
 
+TEST_F(RunExperimentTest, RecomputationChangesMemoryAndNoBit) {
+  // Windows as many as sequences in a micro-batch: their evaluation fits into the step's memory.
+  const auto plain = Run({"replicas=1", "evaluation.batch=1"});
+  ASSERT_TRUE(plain.ok()) << plain.status() << log_.str();
+  const auto recomputed =
+      Run({"replicas=1", "evaluation.batch=1", "training.recompute=elementwise,blocks"});
+  ASSERT_TRUE(recomputed.ok()) << recomputed.status() << log_.str();
+  EXPECT_THAT(log_.str(), HasSubstr("recomputed: elementwise, pre.0, pre.1"));
+  const auto want = Records(plain->experiment_id), got = Records(recomputed->experiment_id);
+  ASSERT_EQ(want.size(), 2u);
+  ASSERT_EQ(got.size(), 2u);
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(got[i].cell.config, want[i].cell.config);
+    EXPECT_EQ(got[i].outcome.ckpt_sha256, want[i].outcome.ckpt_sha256);
+    EXPECT_LT(*got[i].outcome.peak_bytes_planned, *want[i].outcome.peak_bytes_planned);
+    EXPECT_GT(*got[i].outcome.flops_step_executed, *want[i].outcome.flops_step_executed);
+    EXPECT_EQ(got[i].NeededStepFlops(), want[i].NeededStepFlops());
+  }
+}
+
 TEST_F(RunExperimentTest, HeldMemoryIsThePlannedMemory) {
   const auto summary = Run({"replicas=1"});
   ASSERT_TRUE(summary.ok()) << summary.status();

@@ -10,6 +10,7 @@
 #include "experiments/runner/counting_backend.h"
 #include "experiments/runner/environment.h"
 #include "experiments/runner/exit_codes.h"
+#include "experiments/runner/memory_size.h"
 #include "experiments/runner/paths.h"
 #include "experiments/runner/progress.h"
 #include "experiments/runner/seeds.h"
@@ -53,6 +54,20 @@ TEST(SeedsTest, AreTheHeadOfASha256AndDoNotMove) {
   const std::string text = "4:data10:quickstart1:0";
   EXPECT_EQ(DeriveSeeds("quickstart", "any", 0).data,
             std::strtoull(Sha256Hex(text).substr(0, 16).c_str(), nullptr, 16));
+}
+
+TEST(MemorySizeTest, PowersOf1024OrBytes) {
+  for (const auto& [text, bytes] : std::vector<std::pair<std::string, int64_t>>{
+           {"1", 1}, {"1000000", 1000000}, {"4K", 4096}, {"1.5M", 1572864}, {"2G", 2147483648}}) {
+    const auto parsed = ParseMemorySize(text);
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(*parsed, bytes) << text;
+  }
+  for (const char* text : {"", "G", "0", "-1G", "1e9", "2 G", "2T", "2GB", "nan", "inf", "0.1",
+                           "99999999999G", "1.5.5M"}) {
+    const auto parsed = ParseMemorySize(text);
+    EXPECT_TRUE(absl::IsInvalidArgument(parsed.status())) << text;
+  }
 }
 
 TEST(ExitCodesTest, OneCodePerKindOfError) {

@@ -180,6 +180,7 @@ TEST(ResolveSpecTest, RefusesWhatCannotBe) {
       {"test.every_steps=2", "scored once, after the last step"},
       {"training.peak_rate=-1", "training.peak_rate: must be above 0"},
       {"training.dtype=f64", "f64 needs backend: \"reference\""},
+      {"training.memory_limit=much", "training.memory_limit: \"much\" is no size of memory"},
       {"backend=tpu", "\"tpu\" is not one of onednn, reference"},
       {"data.corpus=enwik9", "\"enwik9\" is not one of enwik8"},
       {"cells[1].label=2@1", "two are labelled \"2@1\""},

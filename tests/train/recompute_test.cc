@@ -244,6 +244,7 @@ TEST(RecomputeMemoryTest, ALowerLimitRecomputesNoLess) {
 TEST(RecomputeMemoryTest, NoSmallerSetOfBlocksFits) {
   for (const ModelConfig& config :
        {Resampling("5@1", "relative", "average", "repeat", 0.0),
+        Resampling("0@1 3@2 2@1", "relative", "average", "attention", 0.0),
         Resampling("1@1 2@2 1@1", "softmax", "attention", "attention", 0.2)}) {
     SCOPED_TRACE(config.Label());
     const StepShape shape{2, 64, DType::kF32};
