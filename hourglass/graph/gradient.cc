@@ -40,6 +40,15 @@ std::vector<std::vector<size_t>> CompletedBy(const Graph& graph, size_t node_cou
   return result;
 }
 
+// What is added to a gradient so far; of two types the wider one.
+Value AddContribution(Graph& graph, Value sum, Value contribution) {
+  if (graph.spec(sum).dtype != graph.spec(contribution).dtype) {
+    sum = Cast(graph, sum, WideType(graph.spec(sum).dtype));
+    contribution = Cast(graph, contribution, WideType(graph.spec(contribution).dtype));
+  }
+  return Add(graph, sum, contribution);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::optional<Value>>> AppendGradients(
@@ -85,7 +94,7 @@ absl::StatusOr<std::vector<std::optional<Value>>> AppendGradients(
       for (size_t j = 0; j < d_in.size(); ++j) {
         if (!wanted[j] || !d_in[j]) continue;
         std::optional<Value>& sum = d[static_cast<size_t>(node.inputs[j].id)];
-        sum = sum ? Add(graph, *sum, *d_in[j]) : *d_in[j];
+        sum = sum ? AddContribution(graph, *sum, *d_in[j]) : *d_in[j];
       }
     }
     for (const size_t w : completed_by[i]) {

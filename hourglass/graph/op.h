@@ -64,7 +64,8 @@ class Op {
   // element.
   virtual Cost Count(std::span<const TensorSpec> in, std::span<const TensorSpec> out) const;
   // Appends the nodes of the backward pass; returns one gradient per input (none where the input
-  // has no gradient or `wanted` is false). d_out has one entry per output; none means zero.
+  // has no gradient or `wanted` is false). d_out has one entry per output; none means zero. A
+  // gradient has the shape of its value and its type, or for a bf16 value f32.
   virtual std::vector<std::optional<Value>> Gradient(Graph& graph, const Node& node,
                                                      std::span<const std::optional<Value>> d_out,
                                                      const std::vector<bool>& wanted) const;

@@ -32,7 +32,7 @@ void AddPositions(const Scope& scope, const AttentionConfig& config, const Atten
                   std::vector<Value>& in) {
   const int64_t d = config.d_model;
   const Value sinusoids = RelativePositions(scope, place.geometry, place.spacing, d);
-  in.push_back(Linear(scope.Sub("position"), sinusoids, d, d));
+  in.push_back(Linear(scope.Sub("position"), sinusoids, d, d, Consumer::kProduct));
   const Shape bias{config.n_heads, d / config.n_heads};
   in.push_back(scope.SharedParameter("relative_bias.u", bias, Initializer::kTinyNormal));
   in.push_back(scope.SharedParameter("relative_bias.v", bias, Initializer::kTinyNormal));
@@ -102,7 +102,7 @@ absl::StatusOr<const AttentionKind*> FindAttentionKind(std::string_view name) {
 Value ResamplingAttention(const Scope& scope, const AttentionConfig& config,
                           const AttentionPlace& place, Value query_source, Value key_source) {
   const int64_t d = config.d_model;
-  std::vector<Value> in = {Linear(scope.Sub("query"), query_source, d, d),
+  std::vector<Value> in = {Linear(scope.Sub("query"), query_source, d, d, Consumer::kProduct),
                            PackedLinear(scope, key_source, "key_value", kKeyValue, d, d)};
   AddPositions(scope, config, place, in);
   return RecordAttention(scope, config, AttributesOf(scope, config, place, true, false),

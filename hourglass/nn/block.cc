@@ -8,7 +8,7 @@ namespace hourglass {
 
 Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x) {
   const int64_t d = config.attention.d_model;
-  const Value normal = Norm(scope.Sub("feed_forward_norm"), x, d);
+  const Value normal = Norm(scope.Sub("feed_forward_norm"), x, d, Consumer::kProduct);
   const Value out = FeedForward(scope.Sub("feed_forward"), normal, d, config.d_ff);
   const Value kept = scope.Enter().Dropout(out, "feed_forward.dropout");
   return Add(scope.graph(), x, kept);
@@ -16,7 +16,8 @@ Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x) {
 
 Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
             const AttentionPlace& place, Value x) {
-  const Value normal = Norm(scope.Sub("attention_norm"), x, config.attention.d_model);
+  const Value normal =
+      Norm(scope.Sub("attention_norm"), x, config.attention.d_model, Consumer::kProduct);
   const Value mixed = kind.record(scope.Sub("attention"), config.attention, place, normal, normal);
   const Value kept = scope.Enter().Dropout(mixed, "attention.dropout");
   return FeedForwardHalf(scope, config, Add(scope.graph(), x, kept));

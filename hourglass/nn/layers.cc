@@ -5,12 +5,20 @@
 #include "hourglass/ops/norm.h"
 
 namespace hourglass {
+namespace {
 
-Value Linear(const Scope& scope, Value x, int64_t in, int64_t out) {
+Value Map(const Scope& scope, Value x, Value weight, Value bias, Consumer consumer) {
+  return MatmulBias(scope.graph(), scope.Operand(x), scope.Operand(weight), bias,
+                    scope.TypeFor(consumer));
+}
+
+}  // namespace
+
+Value Linear(const Scope& scope, Value x, int64_t in, int64_t out, Consumer consumer) {
   scope.Enter();
   const Value weight = scope.Parameter("weight", Shape{in, out}, Initializer::kGlorotUniform);
   const Value bias = scope.Parameter("bias", Shape{out}, Initializer::kTinyNormal);
-  return MatmulBias(scope.graph(), x, weight, bias);
+  return Map(scope, x, weight, bias, consumer);
 }
 
 Value PackedLinear(const Scope& scope, Value x, std::string_view joined,
@@ -20,18 +28,19 @@ Value PackedLinear(const Scope& scope, Value x, std::string_view joined,
       scope.PackedParameter(joined, parts, "weight", Shape{in, out}, Initializer::kGlorotUniform);
   const Value bias =
       scope.PackedParameter(joined, parts, "bias", Shape{out}, Initializer::kTinyNormal);
-  return MatmulBias(scope.graph(), x, weight, bias);
+  return Map(scope, x, weight, bias, Consumer::kProduct);
 }
 
-Value Norm(const Scope& scope, Value x, int64_t d) {
+Value Norm(const Scope& scope, Value x, int64_t d, Consumer consumer) {
   scope.Enter();
   const Value scale = scope.Parameter("scale", Shape{d}, Initializer::kOnes);
   const Value bias = scope.Parameter("bias", Shape{d}, Initializer::kZeros);
-  return LayerNorm(scope.graph(), x, scale, bias);
+  return LayerNorm(scope.graph(), x, scale, bias, scope.TypeFor(consumer));
 }
 
 Value FeedForward(const Scope& scope, Value x, int64_t d, int64_t f) {
-  const Value hidden = Gelu(scope.graph(), Linear(scope.Sub("in"), x, d, f));
+  const Value inner = Linear(scope.Sub("in"), x, d, f, Consumer::kProduct);
+  const Value hidden = Gelu(scope.graph(), inner);
   return Linear(scope.Sub("out"), scope.Enter().Dropout(hidden, "hidden"), f, d);
 }
 

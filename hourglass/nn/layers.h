@@ -7,15 +7,16 @@
 namespace hourglass {
 
 // x [.., in] -> [.., out]: x W + b with scope.{weight,bias}.
-Value Linear(const Scope& scope, Value x, int64_t in, int64_t out);
+Value Linear(const Scope& scope, Value x, int64_t in, int64_t out,
+             Consumer consumer = Consumer::kStream);
 
 // x [.., in] -> [.., parts out]: several maps of one input as one product, stored as
-// scope.<joined>.{weight,bias}.
+// scope.<joined>.{weight,bias}. For attention.
 Value PackedLinear(const Scope& scope, Value x, std::string_view joined,
                    std::span<const std::string_view> parts, int64_t in, int64_t out);
 
 // LayerNorm with scope.{scale,bias} over the last axis of width d.
-Value Norm(const Scope& scope, Value x, int64_t d);
+Value Norm(const Scope& scope, Value x, int64_t d, Consumer consumer = Consumer::kStream);
 
 // out(dropout(gelu(in(x)))) with scope.{in,out}.{weight,bias}: [.., d] -> [.., d], hidden width f.
 Value FeedForward(const Scope& scope, Value x, int64_t d, int64_t f);

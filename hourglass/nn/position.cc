@@ -12,7 +12,8 @@ Value RelativePositions(const Scope& scope, const AttentionGeometry& geometry, i
   const std::string name = absl::StrCat("sinusoids first=", first, " count=", geometry.Positions(),
                                         " spacing=", spacing, " width=", d);
   return scope.graph().Constant(
-      name, {Shape{geometry.Positions(), d}, scope.context().dtype}, [=](int64_t element) {
+      name, {Shape{geometry.Positions(), d}, scope.TypeFor(Consumer::kProduct)},
+      [=](int64_t element) {
         const int64_t row = element / d, column = element % d, i = column % half;
         const double frequency =
             std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(d));

@@ -42,7 +42,8 @@ Value ExpandQuery(const Scope& scope, const UpsamplingConfig& c, Value h) {
   scope.Enter();
   if (c.query == "linear") return LinearExpand(scope.Sub("query_expand"), h, c.k, c.length, d);
   if (c.query == "repeat") return RepeatUpsample(scope.graph(), h, c.k);
-  const TensorSpec zeros{Shape{scope.context().batch, c.length, d}, scope.context().dtype};
+  const TensorSpec zeros{Shape{scope.context().batch, c.length, d},
+                         scope.TypeFor(Consumer::kStream)};
   return Fill(scope.graph(), zeros, 0.0);
 }
 

@@ -1,6 +1,7 @@
 #include "hourglass/nn/scope.h"
 
 #include "absl/strings/str_cat.h"
+#include "hourglass/graph/core_ops.h"
 #include "hourglass/ops/dropout.h"
 
 namespace hourglass {
@@ -16,7 +17,7 @@ Value Scope::SharedParameter(const std::string& full_name, Shape shape,
   if (!context_->parameters->Has(full_name)) {
     context_->parameters->Add({full_name, shape, {{full_name, shape, 0, initializer}}});
   }
-  return graph().State(full_name, {std::move(shape), context_->dtype});
+  return graph().State(full_name, {std::move(shape), TypeFor(Consumer::kStream)});
 }
 
 Value Scope::Parameter(std::string_view name, Shape shape, Initializer initializer) const {
@@ -37,8 +38,10 @@ Value Scope::PackedParameter(std::string_view joined, std::span<const std::strin
     }
     context_->parameters->Add(std::move(parameter));
   }
-  return graph().State(full_name, {std::move(shape), context_->dtype});
+  return graph().State(full_name, {std::move(shape), TypeFor(Consumer::kStream)});
 }
+
+Value Scope::Operand(Value x) const { return Cast(graph(), x, TypeFor(Consumer::kProduct)); }
 
 RandomSite Scope::SiteOf(std::string_view name) const { return MakeRandomSite(Join(name)); }
 

@@ -12,13 +12,16 @@
 
 namespace hourglass {
 
+// Who takes a result, which decides its type in a bf16 model: products and attention take bf16, the
+// residual stream, norms and the loss f32.
+enum class Consumer : uint8_t { kProduct, kStream };
+
 // What recording needs to know beside the model itself; shared by all Scopes of one graph.
 struct RecordingContext {
   Graph* graph = nullptr;
   ParameterTable* parameters = nullptr;
-  DType dtype =
-      DType::kF32;        // of products and activations; norms, softmax and loss keep at least f32
-  bool training = false;  // dropout is recorded only when training
+  DType dtype = DType::kF32;  // of the operands of products; all else has its WideType
+  bool training = false;      // dropout is recorded only when training
   double dropout = 0.0;
   Value random;  // u32[4] (ops/dropout.h); valid only when training with dropout
   int64_t batch = 1;
@@ -45,6 +48,13 @@ class Scope {
                         Initializer initializer) const;
   // A parameter whose full name is given, for those that the whole model shares.
   Value SharedParameter(const std::string& full_name, Shape shape, Initializer initializer) const;
+
+  // The type of a result for that consumer.
+  DType TypeFor(Consumer consumer) const {
+    return consumer == Consumer::kProduct ? context_->dtype : WideType(context_->dtype);
+  }
+  // x as an operand of a product: cast if the model multiplies in another type.
+  Value Operand(Value x) const;
 
   // Dropout at the rate of the model; `name` completes the random site "path.name". Identity when
   // not training.

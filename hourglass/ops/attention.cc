@@ -50,6 +50,10 @@ absl::Status ValidateInputs(const AttentionAttributes& a, std::span<const Tensor
     const Shape bias{s.heads, s.head_width};
     HG_RETURN_IF_ERROR(ExpectShape("attention", "u", in[static_cast<size_t>(at.u)], bias));
     HG_RETURN_IF_ERROR(ExpectShape("attention", "v", in[static_cast<size_t>(at.v)], bias));
+    const DType wide = WideType(in[0].dtype);
+    HG_RETURN_IF_ERROR(ExpectDType("attention", "r", in[static_cast<size_t>(at.r)], in[0].dtype));
+    HG_RETURN_IF_ERROR(ExpectDType("attention", "u", in[static_cast<size_t>(at.u)], wide));
+    HG_RETURN_IF_ERROR(ExpectDType("attention", "v", in[static_cast<size_t>(at.v)], wide));
   }
   if (at.random >= 0) {
     HG_RETURN_IF_ERROR(ExpectRandom("attention", in[static_cast<size_t>(at.random)]));
@@ -131,7 +135,7 @@ absl::StatusOr<std::vector<TensorSpec>> AttentionOp::Infer(std::span<const Tenso
   HG_RETURN_IF_ERROR(ValidateInputs(attributes_, in));
   const AttentionSizes s = SizesOf(attributes_, in);
   const int64_t queries = attributes_.geometry.queries;
-  const DType statistic = in[0].dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+  const DType statistic = WideType(in[0].dtype);
   return std::vector<TensorSpec>{{Shape{s.batch, queries, s.width}, in[0].dtype},
                                  {Shape{s.batch, s.heads, queries}, statistic}};
 }
@@ -172,6 +176,9 @@ absl::StatusOr<std::vector<TensorSpec>> AttentionGradOp::Infer(
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "log_sum_exp", in[after + 1],
                                  Shape{s.batch, s.heads, attributes_.geometry.queries}));
   HG_RETURN_IF_ERROR(ExpectShape(Name(), "d_out", in[after + 2], out));
+  HG_RETURN_IF_ERROR(ExpectDType(Name(), "out", in[after], in[0].dtype));
+  HG_RETURN_IF_ERROR(ExpectDType(Name(), "log_sum_exp", in[after + 1], WideType(in[0].dtype)));
+  HG_RETURN_IF_ERROR(ExpectDType(Name(), "d_out", in[after + 2], in[0].dtype));
   const int gradients = at.random >= 0 ? at.count - 1 : at.count;
   return std::vector<TensorSpec>(in.begin(), in.begin() + gradients);
 }

@@ -51,7 +51,7 @@ struct AttentionAttributes {
 //   relative:    + r [Positions(), d], u [H, dh], v [H, dh]
 //   dropout > 0: + random u32[4] (see dropout.h)
 // Outputs: out [B, queries, d], log_sum_exp [B, H, queries] (of the scaled visible scores; without
-// gradient).
+// gradient). u, v and log_sum_exp have the WideType of all others, which share one type.
 //
 //   score(i, j) = ((q_i + u) . k_j + (q_i + v) . r_delta(i,j)) / sqrt(dh)      (relative)
 //   score(i, j) = q_i . k_j / sqrt(dh)                                         (else)
@@ -76,8 +76,9 @@ class AttentionOp : public Op {
 
 // Inputs: those of AttentionOp, then out, log_sum_exp, d_out [B, queries, d].
 // Outputs: the gradients of the floating inputs of AttentionOp in their order (random has none).
-// Rebuilds the probabilities from log_sum_exp; nothing of size queries x keys is kept between
-// forward and backward.
+// Rebuilds the probabilities from log_sum_exp, and takes the sum over a row of probabilities times
+// their gradients as d_out . out; nothing of size queries x keys is kept between forward and
+// backward.
 class AttentionGradOp : public Op {
  public:
   explicit AttentionGradOp(AttentionAttributes attributes) : attributes_(attributes) {}

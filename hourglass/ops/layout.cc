@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<TensorSpec>> ColumnSumOp::Infer(std::span<const Tenso
   HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, 1));
   HG_RETURN_IF_ERROR(ExpectFloating(Name(), "input", in[0]));
   if (in[0].shape.rank() < 1) return ExpectRank(Name(), "input", in[0], 2);
-  return std::vector<TensorSpec>{{Shape{in[0].shape[-1]}, in[0].dtype}};
+  return std::vector<TensorSpec>{{Shape{in[0].shape[-1]}, WideType(in[0].dtype)}};
 }
 
 Cost ColumnSumOp::Count(std::span<const TensorSpec> in, std::span<const TensorSpec> out) const {

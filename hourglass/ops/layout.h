@@ -44,7 +44,7 @@ class ReshapeOp : public Op {
   Shape shape_;
 };
 
-// Sum over all rows: [.., n] -> [n]. The gradient of a bias.
+// Sum over all rows: [.., n] -> [n], in the WideType of the input. The gradient of a bias.
 class ColumnSumOp : public Op {
  public:
   std::string_view Name() const override { return "column_sum"; }

@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<TensorSpec>> CrossEntropyOp::Infer(
     std::span<const TensorSpec> in) const {
   HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, 2));
   HG_RETURN_IF_ERROR(ValidateLogits(Name(), in));
-  const DType dtype = in[0].dtype == DType::kF64 ? DType::kF64 : DType::kF32;
+  const DType dtype = WideType(in[0].dtype);
   return std::vector<TensorSpec>{{Shape{1}, dtype}, {in[1].shape, dtype}};
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "hourglass/graph/graph.h"
 
 namespace hourglass {
@@ -10,10 +12,13 @@ namespace hourglass {
 //   plain:        a [.., k] x b [k, n] (+ bias [n])                      -> [.., n]
 //   transpose_b:  a [.., k] x b [n, k] (+ bias [n])                      -> [.., n]
 //   transpose_a:  a [.., m] x b [.., n], contracted over the equal rows  -> [m, n]   (no bias)
+//
+// a and b have one type; sums and the bias have its WideType. The result has the type of a and b,
+// or `out` if given: theirs or its WideType. The gradient of b is never narrower than f32.
 class MatmulOp : public Op {
  public:
-  MatmulOp(bool transpose_a, bool transpose_b, bool bias)
-      : transpose_a_(transpose_a), transpose_b_(transpose_b), bias_(bias) {}
+  MatmulOp(bool transpose_a, bool transpose_b, bool bias, std::optional<DType> out = std::nullopt)
+      : transpose_a_(transpose_a), transpose_b_(transpose_b), bias_(bias), out_(out) {}
   bool transpose_a() const { return transpose_a_; }
   bool transpose_b() const { return transpose_b_; }
   bool bias() const { return bias_; }
@@ -29,6 +34,7 @@ class MatmulOp : public Op {
 
  private:
   bool transpose_a_, transpose_b_, bias_;
+  std::optional<DType> out_;
 };
 
 // m, n and the contracted k of a matmul node.
@@ -38,6 +44,7 @@ struct MatmulSizes {
 MatmulSizes SizesOf(const MatmulOp& op, std::span<const TensorSpec> in);
 
 Value Matmul(Graph& graph, Value a, Value b);
-Value MatmulBias(Graph& graph, Value a, Value b, Value bias);
+Value MatmulBias(Graph& graph, Value a, Value b, Value bias,
+                 std::optional<DType> out = std::nullopt);
 
 }  // namespace hourglass

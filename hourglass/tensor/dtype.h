@@ -22,6 +22,11 @@ constexpr size_t SizeOf(DType dtype) {
 
 constexpr bool IsFloating(DType dtype) { return dtype != DType::kI32 && dtype != DType::kU32; }
 
+// What sums over numbers of `dtype` are kept in: f32 for bf16, otherwise the type itself. In a bf16
+// model parameters, gradients, moments, the residual stream, statistics and the loss have this
+// type.
+constexpr DType WideType(DType dtype) { return dtype == DType::kBF16 ? DType::kF32 : dtype; }
+
 constexpr std::string_view Name(DType dtype) {
   switch (dtype) {
     case DType::kF32:

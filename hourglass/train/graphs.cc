@@ -110,7 +110,7 @@ std::string AdamVName(std::string_view parameter) {
 StateSpec MakeStateSpec(const ParameterTable& parameters, DType dtype, bool training) {
   StateSpec spec;
   for (const Parameter& parameter : parameters.parameters()) {
-    const TensorSpec tensor{parameter.shape, dtype};
+    const TensorSpec tensor{parameter.shape, WideType(dtype)};
     spec.Add(kParameterArena, parameter.name, tensor);
     if (!training) continue;
     spec.Add(kGradientArena, GradientName(parameter.name), tensor);
@@ -125,7 +125,7 @@ absl::StatusOr<RecordedStep> BuildAccumulateGraph(const LanguageModel& model,
   RecordedStep step;
   HG_ASSIGN_OR_RETURN(const Forward forward, RecordForward(step.graph, model, shape, true));
   step.forward_nodes = static_cast<int>(step.graph.nodes().size());
-  HG_RETURN_IF_ERROR(AppendAccumulation(step.graph, forward, shape.dtype));
+  HG_RETURN_IF_ERROR(AppendAccumulation(step.graph, forward, WideType(shape.dtype)));
   return step;
 }
 

@@ -26,7 +26,8 @@ std::string GradientName(std::string_view parameter);  // "gradient/<parameter>"
 std::string AdamMName(std::string_view parameter);
 std::string AdamVName(std::string_view parameter);
 
-// Parameters alone, or with gradients and Adam moments. All arenas have the same layout.
+// Parameters alone, or with gradients and Adam moments, in the WideType of `dtype`. All arenas have
+// the same layout.
 StateSpec MakeStateSpec(const ParameterTable& parameters, DType dtype, bool training);
 
 // Most tokens (batch * length) of one Program: far beyond any machine, and still safe in all sizes
@@ -37,7 +38,7 @@ inline constexpr int64_t kMaxStepTokens = int64_t{1} << 28;
 struct StepShape {
   int64_t batch = 1;
   int64_t length = 1;
-  DType dtype = DType::kF32;
+  DType dtype = DType::kF32;  // of the operands of products (nn/scope.h)
 };
 
 // A recorded graph; nodes before `forward_nodes` are the forward pass.

@@ -84,9 +84,9 @@ absl::Status TrainSettings::Validate() const {
     return absl::InvalidArgumentError(absl::StrCat(
         "training: batch ", batch, " is not divisible by micro_batches ", micro_batches));
   }
-  if (dtype != DType::kF32 && dtype != DType::kF64) {
-    return absl::UnimplementedError(
-        absl::StrCat("training: dtype ", std::string(Name(dtype)), " is not built"));
+  if (!IsFloating(dtype)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training: dtype ", std::string(Name(dtype)), " is not floating"));
   }
   if (recompute.memory_limit < 0) {
     return absl::InvalidArgumentError(

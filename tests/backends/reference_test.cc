@@ -328,21 +328,31 @@ TEST(ReferenceErrors, TargetsOutsideTheVocabularyAreNamedWithTheirPlace) {
   }
 }
 
-TEST(ReferenceErrors, OtherDTypesAreUnimplementedAndNamed) {
-  const HostTensor half{{Shape{2, 2}, DType::kBF16}, {1, 2, 3, 4}};
-  const absl::Status status = Error(std::make_shared<MatmulOp>(false, false, false), {half, half});
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_NE(
-      std::string(status.message()).find("matmul(bf16[2, 2], bf16[2, 2]) -> bf16[2, 2] in 'test'"),
-      std::string::npos)
-      << status;
+// 1 + 2^-8 is half way between two bf16: to the even 1. Summed first and rounded once.
+TEST(ReferenceBf16, ComputesInF32AndRoundsOnce) {
+  const auto half = [](Shape shape, std::vector<double> values) {
+    return HostTensor{{std::move(shape), DType::kBF16}, std::move(values)};
+  };
+  const HostTensor a = half({1, 2}, {1, 0x1p-8}), b = half({2, 1}, {1, 1});
+  const HostTensor bias{{Shape{1}, DType::kF32}, {0x1p-20}};
+  const auto run = [&](const MatmulOp& op, std::vector<HostTensor> inputs) {
+    return Evaluate(std::make_shared<MatmulOp>(op), std::move(inputs))[0].values[0];
+  };
+  EXPECT_EQ(run(MatmulOp(false, false, false), {a, b}), 1.0);
+  EXPECT_EQ(run(MatmulOp(false, false, false, DType::kF32), {a, b}), 1 + 0x1p-8);
+  EXPECT_EQ(run(MatmulOp(false, false, true), {a, b, bias}), 1 + 0x1p-7);
 }
 
-TEST(ReferenceErrors, MixedFloatingTypesAreUnimplemented) {
-  const HostTensor x = D({1, 2}, {1, 2});
-  const HostTensor parameter{{Shape{2}, DType::kF32}, {1, 2}};
-  const absl::Status status = Error(std::make_shared<LayerNormOp>(), {x, parameter, parameter});
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+TEST(ReferenceErrors, OtherMixturesAreUnimplementedAndNamed) {
+  const HostTensor half{{Shape{1, 1, 2}, DType::kBF16}, {1, 2}};
+  const absl::Status status = Error(std::make_shared<CrossEntropyGradOp>(std::nullopt),
+                                    {half, I({1, 1}, {0}), D({1, 1}, {0}), D({1}, {1})});
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_NE(std::string(status.message())
+                .find("cross_entropy_grad(bf16[1, 1, 2], i32[1, 1], f64[1, 1], f64[1]) -> "
+                      "bf16[1, 1, 2] in 'test'"),
+            std::string::npos)
+      << status;
 }
 
 }  // namespace

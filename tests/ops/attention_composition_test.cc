@@ -140,7 +140,7 @@ class AttentionCompositionTest : public ::testing::TestWithParam<Case> {
       oracle.scales.emplace_back(output.values.size(), LargestAbsolute(output.values));
     }
     EXPECT_EQ(Mistrust(op_case, oracle, dtype), "");
-    EXPECT_EQ(CompareOutputs(op_case, oracle, *fused), "");
+    EXPECT_EQ(CompareOutputs(op_case, oracle, *fused, dtype), "");
     RecordProperty("worst_ratio", std::to_string(WorstRatio(oracle, *fused)));
   }
 

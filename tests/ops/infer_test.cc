@@ -23,6 +23,7 @@ namespace hourglass::testing {
 namespace {
 
 TensorSpec F(Shape shape) { return {std::move(shape), DType::kF32}; }
+TensorSpec H(Shape shape) { return {std::move(shape), DType::kBF16}; }
 TensorSpec I(Shape shape) { return {std::move(shape), DType::kI32}; }
 TensorSpec U(Shape shape) { return {std::move(shape), DType::kU32}; }
 // Not inline: g++ 12 takes the unused storage of a rank-0 shape for an uninitialised read.
@@ -37,7 +38,7 @@ class InferCaseTest : public ::testing::TestWithParam<OpCase> {
   std::vector<TensorSpec> inputs() const {
     std::vector<TensorSpec> specs;
     for (const CaseInput& input : GetParam().inputs) {
-      specs.push_back({input.shape, input.dtype.value_or(DType::kF32)});
+      specs.push_back({input.shape, input.TypeIn(DType::kF32)});
     }
     return specs;
   }
@@ -119,6 +120,31 @@ std::vector<Good> GoodCases() {
        Make<MatmulOp>(false, true, false),
        {F({2, 3, 5}), F({7, 5})},
        {F({2, 3, 7})}},
+      {"matmul_bf16",
+       Make<MatmulOp>(false, false, true),
+       {H({2, 3, 5}), H({5, 7}), F({7})},
+       {H({2, 3, 7})}},
+      {"matmul_bf16_wide",
+       Make<MatmulOp>(true, false, false, DType::kF32),
+       {H({2, 3, 5}), H({2, 3, 7})},
+       {F({5, 7})}},
+      {"layer_norm_bf16",
+       Make<LayerNormOp>(DType::kBF16),
+       {F({2, 5}), F({5}), F({5})},
+       {H({2, 5}), F({2}), F({2})}},
+      {"layer_norm_grad_bf16",
+       Make<LayerNormGradOp>(),
+       {F({2, 5}), F({5}), F({2}), F({2}), H({2, 5})},
+       {F({2, 5}), F({5}), F({5})}},
+      {"column_sum_bf16", Make<ColumnSumOp>(), {H({2, 3, 5})}, {F({5})}},
+      {"attention_bf16",
+       Make<AttentionOp>(Attention(kSelf4, 2, true, true)),
+       {H({3, 4, 24}), H({4, 8}), F({2, 4}), F({2, 4})},
+       {H({3, 4, 8}), F({3, 2, 4})}},
+      {"attention_grad_bf16",
+       Make<AttentionGradOp>(Attention(kSelf4, 2, true, true)),
+       {H({3, 4, 24}), H({4, 8}), F({2, 4}), F({2, 4}), H({3, 4, 8}), F({3, 2, 4}), H({3, 4, 8})},
+       {H({3, 4, 24}), H({4, 8}), F({2, 4}), F({2, 4})}},
       {"layer_norm",
        Make<LayerNormOp>(),
        {F({2, 3, 5}), F({5}), F({5})},
@@ -209,6 +235,21 @@ std::vector<Bad> BadRows() {
        Make<MatmulOp>(true, true, false),
        {F({3, 5}), F({3, 5})},
        "transpose"},
+      {"matmul_bf16_bias", bias, {H({2, 5}), H({5, 7}), H({7})}, "bias"},
+      {"matmul_narrow_out",
+       Make<MatmulOp>(false, false, false, DType::kBF16),
+       {F({2, 5}), F({5, 7})},
+       "come out"},
+      {"layer_norm_bf16_x", norm, {H({2, 5}), F({5}), F({5})}, "statistics"},
+      {"layer_norm_mixed", norm, {F({2, 5}), F({5}), H({5})}, "bias"},
+      {"layer_norm_wider_out",
+       Make<LayerNormOp>(DType::kF64),
+       {F({2, 5}), F({5}), F({5})},
+       "come out"},
+      {"layer_norm_grad_bf16_x",
+       norm_grad,
+       {H({2, 5}), F({5}), F({2}), F({2}), H({2, 5})},
+       "statistics"},
       {"layer_norm_scale", norm, {F({2, 5}), F({4}), F({5})}, "scale"},
       {"layer_norm_bias", norm, {F({2, 5}), F({5}), F({4})}, "bias"},
       {"layer_norm_integers", norm, {I({2, 5}), F({5}), F({5})}, "x"},
@@ -253,6 +294,12 @@ std::vector<Bad> BadAttention() {
       {"attention_r_rows", relative, {F({3, 4, 24}), F({5, 8}), F({2, 4}), F({2, 4})}, "r "},
       {"attention_u", relative, {F({3, 4, 24}), F({4, 8}), F({8}), F({2, 4})}, "u "},
       {"attention_v", relative, {F({3, 4, 24}), F({4, 8}), F({2, 4}), F({4, 2})}, "v "},
+      {"attention_bf16_u", relative, {H({3, 4, 24}), H({4, 8}), H({2, 4}), F({2, 4})}, "u "},
+      {"attention_mixed_r", relative, {H({3, 4, 24}), F({4, 8}), F({2, 4}), F({2, 4})}, "r "},
+      {"attention_grad_mixed",
+       grad,
+       {H({3, 4, 24}), H({3, 4, 8}), F({3, 2, 4}), F({3, 4, 8})},
+       "d_out"},
       {"attention_random_size", dropout, {F({3, 4, 24}), U({3})}, "random"},
       {"attention_random_type", dropout, {F({3, 4, 24}), I({4})}, "random"},
       {"attention_keys", down, {F({3, 2, 8}), F({3, 5, 16})}, "key_value"},

@@ -41,7 +41,7 @@ bool IsWork(const BackendUnderTest& backend, const OpCase& op_case, DType dtype)
   const std::shared_ptr<const Op> op = op_case.make(dtype);
   NodeSpecs specs{op.get(), {}, {}, "benchmark"};
   for (const CaseInput& input : op_case.inputs) {
-    specs.inputs.push_back({input.shape, input.dtype.value_or(dtype)});
+    specs.inputs.push_back({input.shape, input.TypeIn(dtype)});
   }
   const auto outputs = op->Infer(specs.inputs);
   if (!outputs.ok() || op->View(0)) return false;

@@ -7,7 +7,7 @@ namespace hourglass::testing {
 
 const std::vector<BackendUnderTest>& AllBackends() {
   static const auto* all = new std::vector<BackendUnderTest>{
-      {"reference", MakeReferenceBackend, {DType::kF32, DType::kF64}},
+      {"reference", MakeReferenceBackend, {DType::kF32, DType::kF64, DType::kBF16}},
       {"onednn", MakeOneDnnBackend, {DType::kF32, DType::kBF16}},
   };
   return *all;

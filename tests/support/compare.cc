@@ -29,12 +29,16 @@ std::vector<HostTensor> RunReference(const OpCase& op_case, const std::vector<Ho
   return *std::move(outputs);
 }
 
-// Error that element `e` of an output may have.
-double Tolerance(const OpCase& op_case, const Oracle& oracle, size_t i, size_t e, DType dtype) {
-  const bool narrow = dtype == DType::kBF16;
-  const double sums = EpsilonOf(narrow ? DType::kF32 : dtype) * oracle.scales[i][e];
-  const double rounding = narrow ? EpsilonOf(dtype) * std::abs(oracle.outputs[i].values[e]) : 0.0;
-  return op_case.bound.c * sums + rounding;
+// Error that element `e` of an output of type `dtype` may have in a run in `run`.
+double Tolerance(const OpCase& op_case, const Oracle& oracle, size_t i, size_t e, DType run,
+                 DType dtype) {
+  const double scale = oracle.scales[i][e];
+  double tolerance = op_case.bound.c * EpsilonOf(WideType(run)) * scale;
+  if (run == DType::kBF16) tolerance += op_case.bound.narrow * EpsilonOf(run) * scale;
+  if (dtype == DType::kBF16) {
+    tolerance += EpsilonOf(dtype) * std::abs(oracle.outputs[i].values[e]);
+  }
+  return tolerance;
 }
 
 double LargestOfAll(const std::vector<HostTensor>& outputs) {
@@ -60,7 +64,7 @@ std::string MistrustZeros(const OutputTraits& traits, const HostTensor& output, 
   return "";
 }
 
-std::string MistrustOutput(const OpCase& op_case, const Oracle& oracle, size_t i, DType dtype) {
+std::string MistrustOutput(const OpCase& op_case, const Oracle& oracle, size_t i, DType run) {
   const OutputTraits traits = op_case.Traits(i);
   const HostTensor& output = oracle.outputs[i];
   const std::string zeros = MistrustZeros(traits, output, LargestOfAll(oracle.outputs));
@@ -71,7 +75,7 @@ std::string MistrustOutput(const OpCase& op_case, const Oracle& oracle, size_t i
   if (op_case.exact || !IsFloating(output.spec.dtype)) return "";
   std::vector<double> tolerances;
   for (size_t e = 0; e < output.values.size(); ++e) {
-    tolerances.push_back(Tolerance(op_case, oracle, i, e, dtype));
+    tolerances.push_back(Tolerance(op_case, oracle, i, e, run, run));
   }
   const double tolerance = RootMeanSquare(tolerances);
   const double rms = RootMeanSquare(output.values);
@@ -101,7 +105,7 @@ Oracle ComputeOracle(const OpCase& op_case, const std::vector<HostTensor>& input
 }
 
 std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
-                           const std::vector<HostTensor>& outputs) {
+                           const std::vector<HostTensor>& outputs, DType run) {
   if (outputs.size() != oracle.outputs.size()) return "another number of outputs\n";
   std::string findings;
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -113,7 +117,7 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
     for (size_t e = 0; e < want.values.size(); ++e) {
       const bool must_equal = op_case.exact || !IsFloating(dtype);
       const double target = must_equal ? RoundTo(dtype, want.values[e]) : want.values[e];
-      const double limit = must_equal ? 0.0 : Tolerance(op_case, oracle, i, e, dtype);
+      const double limit = must_equal ? 0.0 : Tolerance(op_case, oracle, i, e, run, dtype);
       const bool same =
           got.values[e] == target || (std::isnan(got.values[e]) && std::isnan(target));
       if (same || std::abs(got.values[e] - target) <= limit) continue;
@@ -127,10 +131,10 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
   return findings;
 }
 
-std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType dtype) {
+std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType run) {
   std::string findings;
   for (size_t i = 0; i < oracle.outputs.size(); ++i) {
-    const std::string finding = MistrustOutput(op_case, oracle, i, dtype);
+    const std::string finding = MistrustOutput(op_case, oracle, i, run);
     if (!finding.empty()) absl::StrAppend(&findings, "output ", i, " ", finding, "\n");
   }
   return findings;

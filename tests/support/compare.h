@@ -18,14 +18,14 @@ struct Oracle {
 // `inputs` may be in any floating type.
 Oracle ComputeOracle(const OpCase& op_case, const std::vector<HostTensor>& inputs);
 
-// One line per finding, empty if all is well: an output beyond its bound, or bits that differ if
-// the case is exact.
+// One line per finding, empty if all is well: an output of a run in `run` beyond its bound, or bits
+// that differ if the case is exact.
 std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
-                           const std::vector<HostTensor>& outputs);
+                           const std::vector<HostTensor>& outputs, DType run);
 
 // Reasons not to trust the case itself: a constant output, a fraction of zeros other than declared,
-// a tolerance in `dtype` above 5 % of the root mean square. Empty if it is sound.
-std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType dtype);
+// a tolerance in `run` above 5 % of the root mean square. Empty if it is sound.
+std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType run);
 
 // Largest |error| / (epsilon * scale) over floating outputs: what c has to exceed.
 double WorstRatio(const Oracle& oracle, const std::vector<HostTensor>& outputs);

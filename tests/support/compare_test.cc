@@ -35,10 +35,10 @@ TEST(CompareOutputs, AcceptsUpToTheBoundAndNoMore) {
   // 1 + 2 in absolute values 3: the bound is 3 epsilon.
   const OpCase op_case = AddCase(Numbers({1}), Numbers({-2}));
   const Oracle oracle = ComputeOracle(op_case, MakeInputs(op_case, DType::kF32));
-  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 3, 2.9 * 0x1p-23)), "");
-  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, 3.1 * 0x1p-23)), "");
-  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, -3.1 * 0x1p-23)), "");
-  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, std::nan(""))), "");
+  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 3, 2.9 * 0x1p-23), DType::kF32), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, 3.1 * 0x1p-23), DType::kF32), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, -3.1 * 0x1p-23), DType::kF32), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 3, std::nan("")), DType::kF32), "");
   EXPECT_NEAR(WorstRatio(oracle, Moved(oracle, 3, 1.5 * 0x1p-23)), 0.5, 1e-6);
 }
 
@@ -46,14 +46,14 @@ TEST(CompareOutputs, ExactMeansEqual) {
   OpCase op_case = AddCase(Numbers({1}), Numbers({-2}));
   op_case.exact = true;
   const Oracle oracle = ComputeOracle(op_case, MakeInputs(op_case, DType::kF32));
-  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 0, 0)), "");
-  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 7, 0x1p-24)), "");
+  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 0, 0), DType::kF32), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, Moved(oracle, 7, 0x1p-24), DType::kF32), "");
 }
 
 TEST(CompareOutputs, NamesOutputElementAndNumbers) {
   const OpCase op_case = AddCase(Numbers({1}), Numbers({2}));
   const Oracle oracle = ComputeOracle(op_case, MakeInputs(op_case, DType::kF32));
-  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 5, 1)),
+  EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 5, 1), DType::kF32),
             "output 0 (f32[8]): 1 of 8 wrong, the first at 5: 4 instead of 3\n");
 }
 
@@ -62,8 +62,8 @@ TEST(CompareOutputs, AnotherShapeIsWrong) {
   const Oracle oracle = ComputeOracle(op_case, MakeInputs(op_case, DType::kF32));
   std::vector<HostTensor> outputs = Moved(oracle, 0, 0);
   outputs[0].spec.shape = Shape{4, 2};
-  EXPECT_NE(CompareOutputs(op_case, oracle, outputs), "");
-  EXPECT_NE(CompareOutputs(op_case, oracle, {}), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, outputs, DType::kF32), "");
+  EXPECT_NE(CompareOutputs(op_case, oracle, {}, DType::kF32), "");
 }
 
 TEST(Mistrust, TrustsAnOrdinaryCase) { EXPECT_EQ(MistrustOf(AddCase(Normal(), Normal())), ""); }

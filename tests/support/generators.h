@@ -28,6 +28,10 @@ Generator ForwardOutput(const std::shared_ptr<const Op>& op, size_t count, size_
 inline CaseInput Floats(Shape shape, Generator generate = Normal()) {
   return {std::move(shape), std::move(generate), std::nullopt};
 }
+// f32 where the run is in bf16.
+inline CaseInput WideFloats(Shape shape, Generator generate = Normal()) {
+  return {std::move(shape), std::move(generate), std::nullopt, true};
+}
 inline CaseInput Ids(Shape shape, Generator generate) {
   return {std::move(shape), std::move(generate), DType::kI32};
 }
@@ -40,6 +44,12 @@ template <typename OpType, typename... Args>
 std::function<std::shared_ptr<const Op>(DType)> Makes(Args... args) {
   const auto op = std::make_shared<const OpType>(args...);
   return [op](DType) { return op; };
+}
+
+// An op with the type of the run as its last attribute.
+template <typename OpType, typename... Args>
+std::function<std::shared_ptr<const Op>(DType)> MakesOf(Args... args) {
+  return [=](DType run) { return std::make_shared<const OpType>(args..., run); };
 }
 
 // The families of the table.

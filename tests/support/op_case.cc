@@ -33,7 +33,7 @@ std::vector<HostTensor> MakeInputs(const OpCase& op_case, DType run) {
   for (size_t i = 0; i < op_case.inputs.size(); ++i) {
     const CaseInput& input = op_case.inputs[i];
     std::mt19937_64 random(Fnv1a64(op_case.name) + i);
-    HostTensor tensor{{input.shape, input.dtype.value_or(run)}, {}};
+    HostTensor tensor{{input.shape, input.TypeIn(run)}, {}};
     tensor.values = input.generate(random, input.shape, WithFloatingType(inputs, DType::kF64));
     for (double& value : tensor.values) value = RoundTo(tensor.spec.dtype, value);
     inputs.push_back(std::move(tensor));

@@ -25,6 +25,9 @@ struct CaseInput {
   Shape shape;
   Generator generate;
   std::optional<DType> dtype = {};  // none: the floating type of the run
+  bool wide = false;                // its WideType: what stays f32 in a bf16 model
+
+  DType TypeIn(DType run) const { return dtype.value_or(wide ? WideType(run) : run); }
 };
 
 // What the error of a floating output is measured in.
@@ -35,11 +38,13 @@ enum class ErrorScale {
 };
 
 struct ErrorBound {
-  // f32, f64: |error| <= c * epsilon * scale. bf16: sums are kept in f32 and rounded once, so
-  // |error| <= c * epsilon(f32) * scale + epsilon(bf16) * |result|.
+  // f32, f64: |error| <= c * epsilon * scale. In a run in bf16 sums are kept in f32 and results
+  // rounded to their type, so |error| <= c * epsilon(f32) * scale + epsilon * |result|, and
+  // narrow * epsilon(bf16) * scale more where something else is rounded to bf16 on the way.
   double c = 0;
   ErrorScale scale = ErrorScale::kLargest;
   std::string reason = {};
+  double narrow = 0;
 };
 
 // What is known of an output beforehand; a test that finds otherwise is badly built.

@@ -84,8 +84,8 @@ std::vector<CaseInput> ForwardInputs(const Case& c) {
   }
   if (c.relative()) {
     inputs.push_back(Floats({g.Positions(), width}));
-    inputs.push_back(Floats({c.heads, c.head_width}, Normal(0.5)));
-    inputs.push_back(Floats({c.heads, c.head_width}, Normal(0.5)));
+    inputs.push_back(WideFloats({c.heads, c.head_width}, Normal(0.5)));
+    inputs.push_back(WideFloats({c.heads, c.head_width}, Normal(0.5)));
   }
   if (c.dropout > 0) inputs.push_back(RandomInput());
   return inputs;
@@ -135,7 +135,7 @@ OpCase BackwardCase(const Case& c) {
   const Shape out{c.batch, c.geometry.queries, c.heads * c.head_width};
   inputs.push_back(Floats(out, ForwardOutput(forward, count, 0)));
   inputs.push_back(
-      Floats({c.batch, c.heads, c.geometry.queries}, ForwardOutput(forward, count, 1)));
+      WideFloats({c.batch, c.heads, c.geometry.queries}, ForwardOutput(forward, count, 1)));
   inputs.push_back(Floats(out));
   const size_t outputs = count - (c.dropout > 0 ? 1 : 0);
   return {.name = std::string("attention_grad/") + c.name,

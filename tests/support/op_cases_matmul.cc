@@ -10,7 +10,7 @@ namespace {
 const ErrorBound kProduct{4.0, ErrorScale::kAbsoluteOp,
                           "k roundings of partial sums, of random sign"};
 
-enum Flag : int { kPlain = 0, kTransposeA = 1, kTransposeB = 2, kBias = 4, kSlow = 8 };
+enum Flag : int { kPlain = 0, kTransposeA = 1, kTransposeB = 2, kBias = 4, kSlow = 8, kWide = 16 };
 
 struct Case {
   const char* name;
@@ -22,14 +22,19 @@ struct Case {
 
 OpCase MakeCase(const Case& c, const Generator& generate) {
   const int64_t columns = c.b[c.Has(kTransposeB) ? 0 : -1];
+  const auto make = [c](DType run) {
+    return std::make_shared<const MatmulOp>(
+        c.Has(kTransposeA), c.Has(kTransposeB), c.Has(kBias),
+        c.Has(kWide) ? std::optional<DType>(WideType(run)) : std::nullopt);
+  };
   OpCase op_case{.name = std::string("matmul/") + c.name,
-                 .make = Makes<MatmulOp>(c.Has(kTransposeA), c.Has(kTransposeB), c.Has(kBias)),
+                 .make = make,
                  .inputs = {Floats(c.a, generate), Floats(c.b, generate)},
                  .differentiable = {0, 1},
                  .bound = kProduct,
                  .slow = c.Has(kSlow)};
   if (c.Has(kBias)) {
-    op_case.inputs.push_back(Floats({columns}, generate));
+    op_case.inputs.push_back(WideFloats({columns}, generate));
     op_case.differentiable.push_back(2);
   }
   return op_case;
@@ -73,6 +78,10 @@ void AddMatmulCases(std::vector<OpCase>& cases) {
       {"transpose_a_small", {2, 3, 5}, {2, 3, 4}, kTransposeA},
       {"transpose_a_one_row", {1, 5}, {1, 4}, kTransposeA},
       {"transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow},
+      {"wide_small", {2, 3, 5}, {5, 4}, kWide},
+      {"wide_bias_tiles", {2, 65, 128}, {128, 384}, kBias | kSlow | kWide},
+      {"wide_transpose_b_tiles", {130, 96}, {200, 96}, kTransposeB | kSlow | kWide},
+      {"wide_transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow | kWide},
   };
   for (const Case& c : table) cases.push_back(MakeCase(c, Normal()));
   const Case integers[] = {

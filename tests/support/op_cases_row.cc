@@ -34,8 +34,8 @@ Generator NormStatistic(size_t output) {
 OpCase LayerNormCase(const NormCase& c) {
   const Shape width{c.x[-1]};
   return {.name = std::string("layer_norm/") + c.name,
-          .make = Makes<LayerNormOp>(),
-          .inputs = {Floats(c.x, Normal(1.0, c.mean)), Floats(width), Floats(width)},
+          .make = MakesOf<LayerNormOp>(),
+          .inputs = {WideFloats(c.x, Normal(1.0, c.mean)), WideFloats(width), WideFloats(width)},
           .differentiable = {0, 1, 2},
           .bound = c.mean == 0 ? kNorm : kNormFarFromZero,
           .slow = c.slow};
@@ -45,8 +45,9 @@ OpCase LayerNormGradCase(const NormCase& c) {
   const Shape width{c.x[-1]}, rows{c.x.Rows()};
   return {.name = std::string("layer_norm_grad/") + c.name,
           .make = Makes<LayerNormGradOp>(),
-          .inputs = {Floats(c.x, Normal(1.0, c.mean)), Floats(width),
-                     Floats(rows, NormStatistic(1)), Floats(rows, NormStatistic(2)), Floats(c.x)},
+          .inputs = {WideFloats(c.x, Normal(1.0, c.mean)), WideFloats(width),
+                     WideFloats(rows, NormStatistic(1)), WideFloats(rows, NormStatistic(2)),
+                     Floats(c.x)},
           .bound = kNormGrad,
           .slow = c.slow};
 }
@@ -64,16 +65,16 @@ void AddLayerNorm(std::vector<OpCase>& cases) {
   for (const NormCase& c : table) cases.push_back(LayerNormGradCase(c));
   // One column: x is its own mean, y is the bias.
   cases.push_back({.name = "layer_norm/width_1",
-                   .make = Makes<LayerNormOp>(),
-                   .inputs = {Floats({3, 5, 1}), Floats({1}), Floats({1})},
+                   .make = MakesOf<LayerNormOp>(),
+                   .inputs = {WideFloats({3, 5, 1}), WideFloats({1}), WideFloats({1})},
                    .differentiable = {0, 1, 2},
                    .bound = kNorm,
                    .outputs = {{.constant = true}, {}, {.constant = true}}});
   cases.push_back({.name = "layer_norm_grad/width_1",
                    .make = Makes<LayerNormGradOp>(),
-                   .inputs = {Floats({5, 1}, Numbers({1, -2, 3, 0.5, 7})), Floats({1}),
-                              Floats({5}, Numbers({1, -2, 3, 0.5, 7})),
-                              Floats({5}, Numbers({1000})), Floats({5, 1})},
+                   .inputs = {WideFloats({5, 1}, Numbers({1, -2, 3, 0.5, 7})), WideFloats({1}),
+                              WideFloats({5}, Numbers({1, -2, 3, 0.5, 7})),
+                              WideFloats({5}, Numbers({1000})), Floats({5, 1})},
                    .bound = kNormGrad,
                    .outputs = {{.zeros = 1.0}, {.zeros = 1.0}, {}}});
 }
@@ -164,8 +165,8 @@ void AddCrossEntropy(std::vector<OpCase>& cases) {
                      .slow = c.slow});
     cases.push_back({.name = std::string("cross_entropy_grad/") + c.name,
                      .make = Makes<CrossEntropyGradOp>(c.mask_id),
-                     .inputs = {logits, targets, Floats(tokens, ForwardOutput(op, 2, 1)),
-                                Floats({1}, Numbers({0.75}))},
+                     .inputs = {logits, targets, WideFloats(tokens, ForwardOutput(op, 2, 1)),
+                                WideFloats({1}, Numbers({0.75}))},
                      // exp turns an absolute error of the exponent into a relative one.
                      .bound = {8.0 * (1 + c.scale), ErrorScale::kLargest,
                                "one exponential of a number of the size of the logits"},
@@ -181,7 +182,7 @@ void AddCrossEntropy(std::vector<OpCase>& cases) {
   cases.push_back({.name = "cross_entropy_grad/all_masked",
                    .make = Makes<CrossEntropyGradOp>(0),
                    .inputs = {Floats({2, 3, 5}), Ids({2, 3}, Numbers({0})),
-                              Floats({2, 3}, Numbers({0})), Floats({1}, Numbers({1}))},
+                              WideFloats({2, 3}, Numbers({0})), WideFloats({1}, Numbers({1}))},
                    .exact = true,
                    .outputs = {{.zeros = 1.0}}});
 }

@@ -32,13 +32,13 @@ void AddAttention(std::vector<OpCase>& cases, const std::string& name, Attention
     inputs = {Floats(query), Floats({kBatch, g.keys, 2 * kWidth})};
   }
   inputs.push_back(Floats({g.Positions(), kWidth}));
-  inputs.push_back(Floats({kHeads, kWidth / kHeads}));
-  inputs.push_back(Floats({kHeads, kWidth / kHeads}));
+  inputs.push_back(WideFloats({kHeads, kWidth / kHeads}));
+  inputs.push_back(WideFloats({kHeads, kWidth / kHeads}));
   cases.push_back(
       {.name = "attention/" + name, .make = Makes<AttentionOp>(attributes), .inputs = inputs});
   // Not the log-sum-exp of these inputs, but of its size: the time does not depend on it.
   inputs.push_back(Floats(query));
-  inputs.push_back(Floats({kBatch, kHeads, g.queries}, Normal(0.1, 7.0)));
+  inputs.push_back(WideFloats({kBatch, kHeads, g.queries}, Normal(0.1, 7.0)));
   inputs.push_back(Floats(query));
   cases.push_back({.name = "attention_grad/" + name,
                    .make = Makes<AttentionGradOp>(attributes),
@@ -49,12 +49,15 @@ void AddMatmul(std::vector<OpCase>& cases, const std::string& name, int64_t in, 
   const Shape x{kBatch, kLength, in}, y{kBatch, kLength, out};
   cases.push_back({.name = "matmul/" + name,
                    .make = Makes<MatmulOp>(false, false, true),
-                   .inputs = {Floats(x), Floats({in, out}), Floats({out})}});
+                   .inputs = {Floats(x), Floats({in, out}), WideFloats({out})}});
   cases.push_back({.name = "matmul/" + name + "_d_input",
                    .make = Makes<MatmulOp>(false, true, false),
                    .inputs = {Floats(y), Floats({in, out})}});
   cases.push_back({.name = "matmul/" + name + "_d_weight",
-                   .make = Makes<MatmulOp>(true, false, false),
+                   .make =
+                       [](DType run) {
+                         return std::make_shared<const MatmulOp>(true, false, false, WideType(run));
+                       },
                    .inputs = {Floats(x), Floats(y)}});
 }
 
@@ -64,11 +67,12 @@ void AddRows(std::vector<OpCase>& cases) {
   const Shape logits{kBatch, kLength, kVocabSize};
   const CaseInput ids = Ids(tokens, Tokens(static_cast<int>(kVocabSize)));
   cases.push_back({.name = "layer_norm/model",
-                   .make = Makes<LayerNormOp>(),
-                   .inputs = {Floats(x), Floats(width), Floats(width)}});
+                   .make = MakesOf<LayerNormOp>(),
+                   .inputs = {WideFloats(x), WideFloats(width), WideFloats(width)}});
   cases.push_back({.name = "layer_norm_grad/model",
                    .make = Makes<LayerNormGradOp>(),
-                   .inputs = {Floats(x), Floats(width), Floats(rows), Floats(rows), Floats(x)}});
+                   .inputs = {WideFloats(x), WideFloats(width), WideFloats(rows), WideFloats(rows),
+                              Floats(x)}});
   cases.push_back({.name = "gelu/model", .make = Makes<GeluOp>(), .inputs = {Floats(hidden)}});
   cases.push_back({.name = "gelu_grad/model",
                    .make = Makes<GeluGradOp>(),

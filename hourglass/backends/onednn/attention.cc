@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kTileRows = 48;
 constexpr int64_t kBlockColumns = 2048;
 
+// T is the type of queries, keys, values, positions and the output.
+template <typename T>
 class AttentionKernel : public Kernel {
  public:
   explicit AttentionKernel(const AttentionPlan& plan)
@@ -53,16 +55,13 @@ class AttentionKernel : public Kernel {
   absl::Status Run(const RunContext&, std::span<const TensorView> in,
                    std::span<const TensorView> out, std::span<std::byte> workspace) override {
     const AttentionInputs& at = plan_.at;
-    const auto floats = [&](int i) {
-      return i < 0 ? nullptr : in[static_cast<size_t>(i)].As<float>();
-    };
-    const Call call{floats(at.query),
-                    floats(at.key_value),
-                    floats(at.r),
-                    floats(at.u),
-                    floats(at.v),
-                    at.random < 0 ? nullptr : in[static_cast<size_t>(at.random)].As<uint32_t>(),
-                    out[0].As<float>(),
+    const Call call{TensorAt<T>(in, at.query),
+                    TensorAt<T>(in, at.key_value),
+                    TensorAt<T>(in, at.r),
+                    TensorAt<float>(in, at.u),
+                    TensorAt<float>(in, at.v),
+                    TensorAt<uint32_t>(in, at.random),
+                    out[0].As<T>(),
                     out[1].As<float>(),
                     workspace.data()};
     ParallelFor(plan_.parts, 1, [this, &call](int64_t begin, int64_t end, int) {
@@ -73,9 +72,11 @@ class AttentionKernel : public Kernel {
 
  private:
   struct Call {
-    const float *query, *key_value, *r, *u, *v;
+    const T *query, *key_value, *r;
+    const float *u, *v;
     const uint32_t* random;
-    float *out, *log_sum_exp;
+    T* out;
+    float* log_sum_exp;
     std::byte* workspace;
   };
   // Byte offsets in a part's slice of the workspace.
@@ -123,7 +124,7 @@ class AttentionKernel : public Kernel {
   }
 
   void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
-    const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
+    const HeadViews<const T> sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
     PackKeys(plan_, sources.key, sources.key_stride, s.keys, nullptr);
     PackKeys(plan_, sources.value, sources.key_stride, nullptr, s.values);
     for (int64_t c = 0; c < plan_.query_classes; ++c) {
@@ -136,8 +137,8 @@ class AttentionKernel : public Kernel {
     }
   }
 
-  void PackTile(const Call& call, const Scratch& s, const HeadSources& sources, int64_t sequence,
-                int64_t head, int64_t query_class, QueryTile tile) const {
+  void PackTile(const Call& call, const Scratch& s, const HeadViews<const T>& sources,
+                int64_t sequence, int64_t head, int64_t query_class, QueryTile tile) const {
     const int64_t bias = head * plan_.sizes.head_width;
     const bool relative = call.r != nullptr;
     PackQueries(plan_, sources, query_class, tile, relative ? call.u + bias : nullptr,
@@ -225,7 +226,10 @@ class AttentionKernel : public Kernel {
 KernelTable::Result MakeAttention(const AttentionOp& op, const NodeSpecs& node) {
   const int64_t flops = op.Count(node.inputs, node.outputs).needed;
   HG_ASSIGN_OR_RETURN(const AttentionPlan plan, PlanAttention(op.attributes(), node, flops));
-  return std::make_unique<AttentionKernel>(plan);
+  if (node.inputs[0].dtype == DType::kBF16) {
+    return std::make_unique<AttentionKernel<BFloat16>>(plan);
+  }
+  return std::make_unique<AttentionKernel<float>>(plan);
 }
 
 }  // namespace hourglass::onednn

@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kTileRows = 96;
 constexpr int64_t kBlockColumns = 512;
 
+// T is the type of queries, keys, values, positions, the output and their gradients.
+template <typename T>
 class AttentionGradKernel : public Kernel {
  public:
   explicit AttentionGradKernel(const AttentionPlan& plan)
@@ -70,10 +72,14 @@ class AttentionGradKernel : public Kernel {
 
  private:
   struct Call {
-    const float *query, *key_value, *r, *u, *v;
+    const T *query, *key_value, *r;
+    const float *u, *v;
     const uint32_t* random;
-    const float *out, *log_sum_exp, *d_out;
-    float *d_query, *d_key_value, *d_r, *d_u, *d_v;
+    const T* out;
+    const float* log_sum_exp;
+    const T* d_out;
+    T *d_query, *d_key_value, *d_r;
+    float *d_u, *d_v;
     std::byte* workspace;
   };
   // Byte offsets in a part's slice of the workspace.
@@ -103,26 +109,20 @@ class AttentionGradKernel : public Kernel {
   Call CallOf(std::span<const TensorView> in, std::span<const TensorView> out,
               std::span<std::byte> workspace) const {
     const AttentionInputs& at = plan_.at;
-    const auto input = [&](int i) -> const float* {
-      return i < 0 ? nullptr : in[static_cast<size_t>(i)].As<float>();
-    };
-    const auto output = [&](int i) -> float* {
-      return i < 0 ? nullptr : out[static_cast<size_t>(i)].As<float>();
-    };
-    return {input(at.query),
-            input(at.key_value),
-            input(at.r),
-            input(at.u),
-            input(at.v),
-            at.random < 0 ? nullptr : in[static_cast<size_t>(at.random)].As<uint32_t>(),
-            input(at.count),
-            input(at.count + 1),
-            input(at.count + 2),
-            output(at.query),
-            output(at.key_value),
-            output(at.r),
-            output(at.u),
-            output(at.v),
+    return {TensorAt<T>(in, at.query),
+            TensorAt<T>(in, at.key_value),
+            TensorAt<T>(in, at.r),
+            TensorAt<float>(in, at.u),
+            TensorAt<float>(in, at.v),
+            TensorAt<uint32_t>(in, at.random),
+            TensorAt<T>(in, at.count),
+            TensorAt<float>(in, at.count + 1),
+            TensorAt<T>(in, at.count + 2),
+            TensorAt<T>(out, at.query),
+            TensorAt<T>(out, at.key_value),
+            TensorAt<T>(out, at.r),
+            TensorAt<float>(out, at.u),
+            TensorAt<float>(out, at.v),
             workspace.data()};
   }
 
@@ -252,7 +252,7 @@ class AttentionGradKernel : public Kernel {
   // One head of one sequence.
 
   void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
-    const HeadSources sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
+    const HeadViews<const T> sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
     PackKeys(plan_, sources.key, sources.key_stride, s.key_panels, s.key_rows);
     PackKeys(plan_, sources.value, sources.key_stride, s.value_panels, nullptr);
     Clear(s.d_keys, plan_.key_classes * plan_.RowFloats());
@@ -269,7 +269,7 @@ class AttentionGradKernel : public Kernel {
     WriteKeys(call, s, sequence, head);
   }
 
-  void PackTile(const Call& call, const Scratch& s, const HeadSources& sources,
+  void PackTile(const Call& call, const Scratch& s, const HeadViews<const T>& sources,
                 const Place& p) const {
     const int64_t width = plan_.sizes.head_width;
     const bool relative = plan_.attributes.relative;
@@ -398,7 +398,7 @@ class AttentionGradKernel : public Kernel {
 
   void WriteTile(const Call& call, const Scratch& s, const Place& p) const {
     const int64_t width = plan_.sizes.head_width;
-    const HeadViews<float> d = ViewsOf(plan_, call.d_query, call.d_key_value, p.sequence, p.head);
+    const HeadViews<T> d = ViewsOf(plan_, call.d_query, call.d_key_value, p.sequence, p.head);
     const int64_t i = p.tile.first * plan_.query_classes + p.query_class;
     UnpackRows(s.d_content_queries, s.d_position_queries, plan_.padded, p.tile.rows, width,
                plan_.scale, d.query + i * d.query_stride, plan_.query_classes * d.query_stride);
@@ -411,7 +411,7 @@ class AttentionGradKernel : public Kernel {
 
   void WriteKeys(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
     const int64_t width = plan_.sizes.head_width;
-    const HeadViews<float> d = ViewsOf(plan_, call.d_query, call.d_key_value, sequence, head);
+    const HeadViews<T> d = ViewsOf(plan_, call.d_query, call.d_key_value, sequence, head);
     for (int64_t c = 0; c < plan_.key_classes; ++c) {
       const int64_t stride = plan_.key_classes * d.key_stride;
       UnpackRows(s.d_keys + c * plan_.RowFloats(), nullptr, plan_.padded, plan_.base, width, kLn2,
@@ -434,7 +434,10 @@ class AttentionGradKernel : public Kernel {
 KernelTable::Result MakeAttentionGrad(const AttentionGradOp& op, const NodeSpecs& node) {
   const int64_t flops = op.Count(node.inputs, node.outputs).needed;
   HG_ASSIGN_OR_RETURN(const AttentionPlan plan, PlanAttention(op.attributes(), node, flops));
-  return std::make_unique<AttentionGradKernel>(plan);
+  if (node.inputs[0].dtype == DType::kBF16) {
+    return std::make_unique<AttentionGradKernel<BFloat16>>(plan);
+  }
+  return std::make_unique<AttentionGradKernel<float>>(plan);
 }
 
 }  // namespace hourglass::onednn

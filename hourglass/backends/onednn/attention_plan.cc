@@ -23,7 +23,7 @@ int64_t AttentionPlan::FirstPositionRow(int64_t a_class) const {
 
 absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
                                             const NodeSpecs& node, int64_t flops) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
   AttentionPlan plan;
   plan.attributes = attributes;
   plan.at = InputsOf(attributes);
@@ -43,44 +43,6 @@ StripLayout::StripLayout(int64_t rows, int64_t columns) {
   stride = RoundUp(columns, kTileColumns) + 2 * kStripReach;
   if (stride / kTileColumns % 2 == 0) stride += kTileColumns;
   floats = kFirst + rows * stride + kPanelColumns;
-}
-
-void PackPositions(const AttentionPlan& plan, const float* r, int64_t head, float* panels,
-                   float* rows) {
-  const int64_t width = plan.sizes.head_width;
-  const int64_t stride = plan.sizes.width * plan.PositionStep();
-  for (int64_t c = 0; c < plan.Classes(); ++c) {
-    const float* first = r + plan.FirstPositionRow(c) * plan.sizes.width + head * width;
-    PackTransposed(first, stride, plan.base, width, plan.Places() - plan.base, plan.Places(),
-                   panels + c * plan.PanelFloats());
-    if (rows != nullptr) {
-      PackRows(first, stride, plan.base, width, plan.padded, nullptr, 1.0f,
-               rows + c * plan.RowFloats());
-    }
-  }
-}
-
-void PackKeys(const AttentionPlan& plan, const float* src, int64_t src_stride, float* panels,
-              float* rows) {
-  const int64_t stride = src_stride * plan.key_classes;
-  for (int64_t c = 0; c < plan.key_classes; ++c) {
-    const float* first = src + c * src_stride;
-    if (panels != nullptr) {
-      PackTransposed(first, stride, plan.base, plan.sizes.head_width, 0, plan.Places(),
-                     panels + c * plan.PanelFloats());
-    }
-    if (rows != nullptr) {
-      PackRows(first, stride, plan.base, plan.sizes.head_width, plan.padded, nullptr, 1.0f,
-               rows + c * plan.RowFloats());
-    }
-  }
-}
-
-void PackQueries(const AttentionPlan& plan, const HeadSources& head, int64_t query_class,
-                 QueryTile tile, const float* bias, float* dst) {
-  const int64_t i = tile.first * plan.query_classes + query_class;
-  PackRows(head.query + i * head.query_stride, plan.query_classes * head.query_stride, tile.rows,
-           plan.sizes.head_width, plan.padded, bias, plan.scale * kLog2E, dst);
 }
 
 void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,

@@ -48,12 +48,19 @@ struct AttentionPlan {
   int64_t KeptColumns() const { return Places() + kPanelColumns; }
 };
 
-// Unimplemented, naming the node, for tensors other than f32. `flops` is the size of the work:
-// small work is not spread over threads.
+// Unimplemented, naming the node, for tensors other than f32 and bf16. `flops` is the size of the
+// work: small work is not spread over threads.
 absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
                                             const NodeSpecs& node, int64_t flops);
 
-// One head of one sequence, in the inputs or (T = float) in their gradients.
+// Data of the tensor at a place of AttentionInputs; null where it is absent.
+template <typename T>
+T* TensorAt(std::span<const TensorView> tensors, int place) {
+  return place < 0 ? nullptr : tensors[static_cast<size_t>(place)].As<T>();
+}
+
+// One head of one sequence, in the inputs (T = const float or const BFloat16) or in their
+// gradients.
 template <typename T>
 struct HeadViews {
   T* query = nullptr;  // [queries, head width], rows query_stride apart
@@ -61,7 +68,6 @@ struct HeadViews {
   T* value = nullptr;
   int64_t query_stride = 0, key_stride = 0;
 };
-using HeadSources = HeadViews<const float>;
 
 template <typename T>
 HeadViews<T> ViewsOf(const AttentionPlan& plan, T* query, T* key_value, int64_t sequence,
@@ -104,15 +110,48 @@ struct StripLayout {
 };
 
 // Every class: panels [class][places][head width] and, if rows is not null, [class][base][padded].
-void PackPositions(const AttentionPlan& plan, const float* r, int64_t head, float* panels,
-                   float* rows);
+template <typename T>
+void PackPositions(const AttentionPlan& plan, const T* r, int64_t head, float* panels,
+                   float* rows) {
+  const int64_t width = plan.sizes.head_width;
+  const int64_t stride = plan.sizes.width * plan.PositionStep();
+  for (int64_t c = 0; c < plan.Classes(); ++c) {
+    const T* first = r + plan.FirstPositionRow(c) * plan.sizes.width + head * width;
+    PackTransposed(first, stride, plan.base, width, plan.Places() - plan.base, plan.Places(),
+                   panels + c * plan.PanelFloats());
+    if (rows != nullptr) {
+      PackRows(first, stride, plan.base, width, plan.padded, nullptr, 1.0f,
+               rows + c * plan.RowFloats());
+    }
+  }
+}
+
 // Every key class, keys or values: as PackPositions, but columns begin at 0. Either may be null.
-void PackKeys(const AttentionPlan& plan, const float* src, int64_t src_stride, float* panels,
-              float* rows);
+template <typename T>
+void PackKeys(const AttentionPlan& plan, const T* src, int64_t src_stride, float* panels,
+              float* rows) {
+  const int64_t stride = src_stride * plan.key_classes;
+  for (int64_t c = 0; c < plan.key_classes; ++c) {
+    const T* first = src + c * src_stride;
+    if (panels != nullptr) {
+      PackTransposed(first, stride, plan.base, plan.sizes.head_width, 0, plan.Places(),
+                     panels + c * plan.PanelFloats());
+    }
+    if (rows != nullptr) {
+      PackRows(first, stride, plan.base, plan.sizes.head_width, plan.padded, nullptr, 1.0f,
+               rows + c * plan.RowFloats());
+    }
+  }
+}
 
 // The tile's queries [rows, padded], with bias, times scale / ln 2: scores come out to the base 2.
-void PackQueries(const AttentionPlan& plan, const HeadSources& head, int64_t query_class,
-                 QueryTile tile, const float* bias, float* dst);
+template <typename T>
+void PackQueries(const AttentionPlan& plan, const HeadViews<const T>& head, int64_t query_class,
+                 QueryTile tile, const float* bias, float* dst) {
+  const int64_t i = tile.first * plan.query_classes + query_class;
+  PackRows(head.query + i * head.query_stride, plan.query_classes * head.query_stride, tile.rows,
+           plan.sizes.head_width, plan.padded, bias, plan.scale * kLog2E, dst);
+}
 
 // The factors of a strip of scores; position factors are null without relative positions.
 struct ScoreFactors {

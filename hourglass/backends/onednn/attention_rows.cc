@@ -53,18 +53,29 @@ HWY_INLINE FloatVec Exp2(FloatVec x) {
 
 // Rows of one head lie kilobytes apart, where the machine does not fetch ahead by itself.
 constexpr int64_t kRowsAhead = 16;
-HWY_INLINE void FetchRow(const float* row, int64_t width) {
-  for (int64_t i = 0; i < width; i += 16) hwy::Prefetch(row + i);
+template <typename T>
+HWY_INLINE void FetchRow(const T* row, int64_t width) {
+  constexpr int64_t kLine = 64 / sizeof(T);
+  for (int64_t i = 0; i < width; i += kLine) hwy::Prefetch(row + i);
+}
+
+using FourFloats = hn::FixedTag<float, 4>;
+HWY_INLINE hn::Vec<FourFloats> LoadFour(const float* from) { return hn::LoadU(FourFloats(), from); }
+HWY_INLINE hn::Vec<FourFloats> LoadFour(const BFloat16* from) {
+  const hn::FixedTag<uint32_t, 4> wide;
+  const auto bits = hn::LoadU(hn::FixedTag<uint16_t, 4>(), reinterpret_cast<const uint16_t*>(from));
+  return hn::BitCast(FourFloats(), hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
 }
 
 // Transposes 4 x 4 at a time; 4 lanes on every instruction set.
-HWY_INLINE void Transpose4(const float* src, int64_t src_stride, float* dst) {
-  const hn::FixedTag<float, 4> d;
+template <typename T>
+HWY_INLINE void Transpose4(const T* src, int64_t src_stride, float* dst) {
+  const FourFloats d;
   const hn::FixedTag<double, 2> dd;
-  const auto r0 = hn::LoadU(d, src);
-  const auto r1 = hn::LoadU(d, src + src_stride);
-  const auto r2 = hn::LoadU(d, src + 2 * src_stride);
-  const auto r3 = hn::LoadU(d, src + 3 * src_stride);
+  const auto r0 = LoadFour(src);
+  const auto r1 = LoadFour(src + src_stride);
+  const auto r2 = LoadFour(src + 2 * src_stride);
+  const auto r3 = LoadFour(src + 3 * src_stride);
   const auto low01 = hn::BitCast(dd, hn::InterleaveLower(d, r0, r1));
   const auto low23 = hn::BitCast(dd, hn::InterleaveLower(d, r2, r3));
   const auto high01 = hn::BitCast(dd, hn::InterleaveUpper(d, r0, r1));
@@ -76,8 +87,9 @@ HWY_INLINE void Transpose4(const float* src, int64_t src_stride, float* dst) {
 }
 
 // Rows of src into neighbouring columns of one panel.
-HWY_INLINE void TransposeIntoPanel(const float* src, int64_t src_stride, int64_t rows,
-                                   int64_t width, float* panel) {
+template <typename T>
+HWY_INLINE void TransposeIntoPanel(const T* src, int64_t src_stride, int64_t rows, int64_t width,
+                                   float* panel) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     for (int64_t t = r; t < r + 4; ++t) FetchRow(src + (t + kRowsAhead) * src_stride, width);
@@ -86,16 +98,21 @@ HWY_INLINE void TransposeIntoPanel(const float* src, int64_t src_stride, int64_t
       Transpose4(src + r * src_stride + i, src_stride, panel + i * kPanelColumns + r);
     }
     for (; i < width; ++i) {
-      for (int64_t t = r; t < r + 4; ++t) panel[i * kPanelColumns + t] = src[t * src_stride + i];
+      for (int64_t t = r; t < r + 4; ++t) {
+        panel[i * kPanelColumns + t] = static_cast<float>(src[t * src_stride + i]);
+      }
     }
   }
   for (; r < rows; ++r) {
-    for (int64_t i = 0; i < width; ++i) panel[i * kPanelColumns + r] = src[r * src_stride + i];
+    for (int64_t i = 0; i < width; ++i) {
+      panel[i * kPanelColumns + r] = static_cast<float>(src[r * src_stride + i]);
+    }
   }
 }
 
-void PackTransposedImpl(const float* src, int64_t src_stride, int64_t rows, int64_t width,
-                        int64_t first_column, int64_t columns, float* panels) {
+template <typename T>
+HWY_INLINE void PackTransposedOf(const T* src, int64_t src_stride, int64_t rows, int64_t width,
+                                 int64_t first_column, int64_t columns, float* panels) {
   for (int64_t begin = 0; begin < columns; begin += kPanelColumns) {
     float* panel = panels + begin * width;
     const int64_t from = std::max(begin, first_column);
@@ -110,8 +127,18 @@ void PackTransposedImpl(const float* src, int64_t src_stride, int64_t rows, int6
   }
 }
 
-void PackRowsImpl(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
-                  const float* bias, float factor, float* dst) {
+void PackTransposedF32(const float* src, int64_t src_stride, int64_t rows, int64_t width,
+                       int64_t first_column, int64_t columns, float* panels) {
+  PackTransposedOf(src, src_stride, rows, width, first_column, columns, panels);
+}
+void PackTransposedBf16(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                        int64_t first_column, int64_t columns, float* panels) {
+  PackTransposedOf(src, src_stride, rows, width, first_column, columns, panels);
+}
+
+template <typename T>
+HWY_INLINE void PackRowsOf(const T* src, int64_t src_stride, int64_t rows, int64_t width,
+                           int64_t padded, const float* bias, float factor, float* dst) {
   const FloatTag d;
   const FloatVec factor_v = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r, src += src_stride, dst += padded) {
@@ -125,8 +152,18 @@ void PackRowsImpl(const float* src, int64_t src_stride, int64_t rows, int64_t wi
   }
 }
 
-void UnpackRowsImpl(const float* src, const float* other, int64_t src_stride, int64_t rows,
-                    int64_t width, float factor, float* dst, int64_t dst_stride) {
+void PackRowsF32(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+                 const float* bias, float factor, float* dst) {
+  PackRowsOf(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+void PackRowsBf16(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                  int64_t padded, const float* bias, float factor, float* dst) {
+  PackRowsOf(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+template <typename T>
+HWY_INLINE void UnpackRowsTo(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                             int64_t width, float factor, T* dst, int64_t dst_stride) {
   const FloatTag d;
   const FloatVec factor_v = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r) {
@@ -137,6 +174,15 @@ void UnpackRowsImpl(const float* src, const float* other, int64_t src_stride, in
       vector.Store(hn::Mul(x, factor_v), d, dst + r * dst_stride + i);
     });
   }
+}
+
+void UnpackRowsF32(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                   int64_t width, float factor, float* dst, int64_t dst_stride) {
+  UnpackRowsTo(src, other, src_stride, rows, width, factor, dst, dst_stride);
+}
+void UnpackRowsBf16(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                    int64_t width, float factor, BFloat16* dst, int64_t dst_stride) {
+  UnpackRowsTo(src, other, src_stride, rows, width, factor, dst, dst_stride);
 }
 
 void ScaleRowImpl(int64_t width, float factor, float* row) {
@@ -158,8 +204,9 @@ void AddRowSumImpl(const float* src, int64_t src_stride, int64_t rows, int64_t w
   });
 }
 
-void RowDotsImpl(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
-                 int64_t width, float* dots) {
+template <typename T>
+HWY_INLINE void RowDotsOf(const float* x, int64_t x_stride, const T* y, int64_t y_stride,
+                          int64_t rows, int64_t width, float* dots) {
   const FloatTag d;
   for (int64_t r = 0; r < rows; ++r, x += x_stride, y += y_stride) {
     FetchRow(y + kRowsAhead * y_stride, width);
@@ -169,6 +216,15 @@ void RowDotsImpl(const float* x, int64_t x_stride, const float* y, int64_t y_str
     });
     dots[r] = Sum(sum);
   }
+}
+
+void RowDotsF32(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
+                int64_t width, float* dots) {
+  RowDotsOf(x, x_stride, y, y_stride, rows, width, dots);
+}
+void RowDotsBf16(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride,
+                 int64_t rows, int64_t width, float* dots) {
+  RowDotsOf(x, x_stride, y, y_stride, rows, width, dots);
 }
 
 int64_t DrawKeptImpl(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
@@ -335,12 +391,16 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(PackTransposedImpl);
-HWY_EXPORT(PackRowsImpl);
-HWY_EXPORT(UnpackRowsImpl);
+HWY_EXPORT(PackTransposedF32);
+HWY_EXPORT(PackTransposedBf16);
+HWY_EXPORT(PackRowsF32);
+HWY_EXPORT(PackRowsBf16);
+HWY_EXPORT(UnpackRowsF32);
+HWY_EXPORT(UnpackRowsBf16);
 HWY_EXPORT(ScaleRowImpl);
 HWY_EXPORT(AddRowSumImpl);
-HWY_EXPORT(RowDotsImpl);
+HWY_EXPORT(RowDotsF32);
+HWY_EXPORT(RowDotsBf16);
 HWY_EXPORT(DrawKeptImpl);
 HWY_EXPORT(SoftmaxRowsImpl);
 HWY_EXPORT(SoftmaxGradientRowsImpl);
@@ -349,18 +409,32 @@ HWY_EXPORT(SoftmaxGradientRowsImpl);
 
 void PackTransposed(const float* src, int64_t src_stride, int64_t rows, int64_t width,
                     int64_t first_column, int64_t columns, float* panels) {
-  HWY_DYNAMIC_DISPATCH(PackTransposedImpl)
+  HWY_DYNAMIC_DISPATCH(PackTransposedF32)
+  (src, src_stride, rows, width, first_column, columns, panels);
+}
+void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t first_column, int64_t columns, float* panels) {
+  HWY_DYNAMIC_DISPATCH(PackTransposedBf16)
   (src, src_stride, rows, width, first_column, columns, panels);
 }
 
 void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst) {
-  HWY_DYNAMIC_DISPATCH(PackRowsImpl)(src, src_stride, rows, width, padded, bias, factor, dst);
+  HWY_DYNAMIC_DISPATCH(PackRowsF32)(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+              const float* bias, float factor, float* dst) {
+  HWY_DYNAMIC_DISPATCH(PackRowsBf16)(src, src_stride, rows, width, padded, bias, factor, dst);
 }
 
 void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
                 int64_t width, float factor, float* dst, int64_t dst_stride) {
-  HWY_DYNAMIC_DISPATCH(UnpackRowsImpl)
+  HWY_DYNAMIC_DISPATCH(UnpackRowsF32)
+  (src, other, src_stride, rows, width, factor, dst, dst_stride);
+}
+void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                int64_t width, float factor, BFloat16* dst, int64_t dst_stride) {
+  HWY_DYNAMIC_DISPATCH(UnpackRowsBf16)
   (src, other, src_stride, rows, width, factor, dst, dst_stride);
 }
 
@@ -375,7 +449,11 @@ void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width
 
 void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
              int64_t width, float* dots) {
-  HWY_DYNAMIC_DISPATCH(RowDotsImpl)(x, x_stride, y, y_stride, rows, width, dots);
+  HWY_DYNAMIC_DISPATCH(RowDotsF32)(x, x_stride, y, y_stride, rows, width, dots);
+}
+void RowDots(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride, int64_t rows,
+             int64_t width, float* dots) {
+  HWY_DYNAMIC_DISPATCH(RowDotsBf16)(x, x_stride, y, y_stride, rows, width, dots);
 }
 
 int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,

@@ -1,10 +1,12 @@
 #pragma once
 // The parts of attention that are not products, on rows of floats: packing, softmax, its gradient,
-// dropout. One thread; instructions are chosen at run time. Strides are in floats.
+// dropout. One thread; instructions are chosen at run time. Strides are in elements. What lies
+// outside the kernel may be bf16; inside all is f32.
 
 #include <cstdint>
 
 #include "hourglass/base/counter_rng.h"
+#include "hourglass/tensor/dtype.h"
 
 namespace hourglass::onednn {
 
@@ -12,16 +14,22 @@ namespace hourglass::onednn {
 // column first_column + r. Other columns of the panels up to `columns` are set to zero.
 void PackTransposed(const float* src, int64_t src_stride, int64_t rows, int64_t width,
                     int64_t first_column, int64_t columns, float* panels);
+void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t first_column, int64_t columns, float* panels);
 
 // dst [rows, padded] = (src [rows, width] + bias [width]) * factor, zero behind width; bias may be
 // null.
 void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+              const float* bias, float factor, float* dst);
+void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst);
 
 // dst [rows, width] = (src + other) * factor; `other` lies like src, [rows, width] with rows
 // src_stride apart, and may be null.
 void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
                 int64_t width, float factor, float* dst, int64_t dst_stride);
+void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
+                int64_t width, float factor, BFloat16* dst, int64_t dst_stride);
 
 // row [width] *= factor.
 void ScaleRow(int64_t width, float factor, float* row);
@@ -32,6 +40,8 @@ void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width
 
 // dots[r] = x row r . y row r.
 void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
+             int64_t width, float* dots);
+void RowDots(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride, int64_t rows,
              int64_t width, float* dots);
 
 // Bytes 1 (kept) or 0 for elements [first, first + count) of a stream; keep has 64 bytes to spare

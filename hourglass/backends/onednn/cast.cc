@@ -18,39 +18,16 @@ namespace hourglass::onednn {
 namespace HWY_NAMESPACE {
 namespace {
 
-using HalfTag = hn::Rebind<uint16_t, FloatTag>;
-
-void Narrow(const float* from, BFloat16* to, int64_t count) {
-  const UintTag d;
-  const HalfTag half;
-  const auto one = hn::Set(d, 1);
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto value = hn::LoadU(FloatTag(), from + i);
-    const auto bits = hn::BitCast(d, value);
-    const auto even = hn::And(hn::ShiftRight<16>(bits), one);
-    const auto rounded = hn::Add(bits, hn::Add(even, hn::Set(d, 0x7fff)));
-    const auto quiet_nan = hn::Or(bits, hn::Set(d, 0x400000));
-    const auto result = hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(value)), quiet_nan, rounded);
-    hn::StoreU(hn::TruncateTo(half, hn::ShiftRight<16>(result)), half,
-               reinterpret_cast<uint16_t*>(to + i));
-  }
-  for (; i < count; ++i) to[i] = BFloat16(from[i]);
+template <typename From, typename To>
+HWY_INLINE void Convert(const From* from, To* to, int64_t count) {
+  const FloatTag d;
+  ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
+    vector.Store(vector.Load(d, from + i), d, to + i);
+  });
 }
 
-void Widen(const BFloat16* from, float* to, int64_t count) {
-  const UintTag d;
-  const HalfTag half;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const auto bits =
-        hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const uint16_t*>(from + i)));
-    hn::StoreU(hn::BitCast(FloatTag(), hn::ShiftLeft<16>(bits)), FloatTag(), to + i);
-  }
-  for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
-}
+void Narrow(const float* from, BFloat16* to, int64_t count) { Convert(from, to, count); }
+void Widen(const BFloat16* from, float* to, int64_t count) { Convert(from, to, count); }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

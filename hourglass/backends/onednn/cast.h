@@ -5,8 +5,7 @@
 
 namespace hourglass::onednn {
 
-// Between f32 and bf16, rounded to nearest even as BFloat16 does, denormal numbers included (the
-// AVX512-BF16 instruction drops them).
+// Between f32 and bf16.
 KernelTable::Result MakeCast(const CastOp& op, const NodeSpecs& node);
 // Any dtype but f64.
 KernelTable::Result MakeFill(const FillOp& op, const NodeSpecs& node);

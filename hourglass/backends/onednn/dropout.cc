@@ -17,8 +17,9 @@ namespace HWY_NAMESPACE {
 namespace {
 
 // Elements [begin, end) of one sequence; begin is a multiple of 4. x and y start at element 0.
-void DropoutElements(const CounterRng& rng, uint32_t threshold, float scale, const float* x,
-                     float* y, int64_t begin, int64_t end) {
+template <typename T>
+HWY_INLINE void DropoutElements(const CounterRng& rng, uint32_t threshold, float scale, const T* x,
+                                T* y, int64_t begin, int64_t end) {
   const FloatTag d;
   const UintTag du;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
@@ -37,6 +38,15 @@ void DropoutElements(const CounterRng& rng, uint32_t threshold, float scale, con
   }
 }
 
+void DropoutF32(const CounterRng& rng, uint32_t threshold, float scale, const float* x, float* y,
+                int64_t begin, int64_t end) {
+  DropoutElements(rng, threshold, scale, x, y, begin, end);
+}
+void DropoutBf16(const CounterRng& rng, uint32_t threshold, float scale, const BFloat16* x,
+                 BFloat16* y, int64_t begin, int64_t end) {
+  DropoutElements(rng, threshold, scale, x, y, begin, end);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace hourglass::onednn
@@ -46,25 +56,27 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(DropoutElements);
+HWY_EXPORT(DropoutF32);
+HWY_EXPORT(DropoutBf16);
 
 // Elements of one piece of work; a multiple of 4, so that pieces start with a quad.
 constexpr int64_t kPiece = 4096;
 
-}  // namespace
+template <typename T>
+using Run = void (*)(const CounterRng& rng, uint32_t threshold, float scale, const T* x, T* y,
+                     int64_t begin, int64_t end);
 
-KernelTable::Result MakeDropout(const DropoutOp& op, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+template <typename T>
+KernelTable::Result MakeDropoutOf(const DropoutOp& op, const NodeSpecs& node, Run<T> run) {
   const int64_t batch = node.inputs[0].shape[0];
   const int64_t elements = node.inputs[0].Elements() / std::max<int64_t>(1, batch);
   const int64_t pieces = (elements + kPiece - 1) / kPiece;
   const uint32_t threshold = DropoutThreshold(op.rate());
   const float scale = static_cast<float>(1.0 / (1.0 - op.rate()));
   const RandomSite site = op.site();
-  const auto run = &HWY_DYNAMIC_DISPATCH(DropoutElements);
   return MakeFunctionKernel(SimdName("dropout"), 0, [=](const KernelRun& k) {
-    const float* x = k.in[0].As<float>();
-    float* y = k.out[0].As<float>();
+    const T* x = k.in[0].As<T>();
+    T* y = k.out[0].As<T>();
     const uint32_t* random = k.in[1].As<uint32_t>();
     const uint64_t seed = random[0] | static_cast<uint64_t>(random[1]) << 32;
     Parallel(k.context, batch * pieces, 1, [&](int64_t begin, int64_t end) {
@@ -78,6 +90,16 @@ KernelTable::Result MakeDropout(const DropoutOp& op, const NodeSpecs& node) {
     });
     return absl::OkStatus();
   });
+}
+
+}  // namespace
+
+KernelTable::Result MakeDropout(const DropoutOp& op, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (node.inputs[0].dtype == DType::kBF16) {
+    return MakeDropoutOf<BFloat16>(op, node, &HWY_DYNAMIC_DISPATCH(DropoutBf16));
+  }
+  return MakeDropoutOf<float>(op, node, &HWY_DYNAMIC_DISPATCH(DropoutF32));
 }
 
 }  // namespace hourglass::onednn

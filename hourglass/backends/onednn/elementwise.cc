@@ -34,7 +34,8 @@ HWY_INLINE FloatVec GeluExp(FloatVec x, FloatVec x_squared) {
   return Exp(hn::Min(hn::Set(d, 80.0f), hn::Mul(x, cubic)));
 }
 
-void GeluVectors(const float* x, float* y, int64_t count) {
+template <typename T>
+HWY_INLINE void GeluVectors(const T* x, T* y, int64_t count) {
   const FloatTag d;
   const auto one = hn::Set(d, 1.0f);
   ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
@@ -45,7 +46,8 @@ void GeluVectors(const float* x, float* y, int64_t count) {
 }
 
 // With s = 1 / (1 + e): d y / d x = s + x s (1 - s) 2 u',  1 - s = e s.
-void GeluGradVectors(const float* x, const float* d_y, float* d_x, int64_t count) {
+template <typename T>
+HWY_INLINE void GeluGradVectors(const T* x, const T* d_y, T* d_x, int64_t count) {
   const FloatTag d;
   const auto one = hn::Set(d, 1.0f);
   ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
@@ -59,6 +61,15 @@ void GeluGradVectors(const float* x, const float* d_y, float* d_x, int64_t count
     const auto derivative = hn::MulAdd(s, inner, s);
     vector.Store(hn::Mul(vector.Load(d, d_y + i), derivative), d, d_x + i);
   });
+}
+
+void GeluF32(const float* x, float* y, int64_t count) { GeluVectors(x, y, count); }
+void GeluBf16(const BFloat16* x, BFloat16* y, int64_t count) { GeluVectors(x, y, count); }
+void GeluGradF32(const float* x, const float* d_y, float* d_x, int64_t count) {
+  GeluGradVectors(x, d_y, d_x, count);
+}
+void GeluGradBf16(const BFloat16* x, const BFloat16* d_y, BFloat16* d_x, int64_t count) {
+  GeluGradVectors(x, d_y, d_x, count);
 }
 
 }  // namespace
@@ -75,25 +86,40 @@ constexpr int64_t kAddGrain = 16384;
 constexpr int64_t kGeluGrain = 4096;
 
 HWY_EXPORT(AddVectors);
-HWY_EXPORT(GeluVectors);
-HWY_EXPORT(GeluGradVectors);
+HWY_EXPORT(GeluF32);
+HWY_EXPORT(GeluBf16);
+HWY_EXPORT(GeluGradF32);
+HWY_EXPORT(GeluGradBf16);
 
-using Unary = void (*)(const float* x, float* y, int64_t count);
-using Binary = void (*)(const float* a, const float* b, float* out, int64_t count);
-
-KernelTable::Result MakeBinary(const NodeSpecs& node, const char* name, int64_t grain, Binary run) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+template <typename T>
+KernelTable::Result MakeUnary(const NodeSpecs& node, const char* name, int64_t grain,
+                              void (*run)(const T* x, T* y, int64_t count)) {
   const int64_t elements = node.outputs[0].Elements();
   return MakeFunctionKernel(SimdName(name), 0, [=](const KernelRun& k) {
-    const float* a = k.in[0].As<float>();
-    const float* b = k.in[1].As<float>();
-    float* out = k.out[0].As<float>();
+    const T* x = k.in[0].As<T>();
+    T* y = k.out[0].As<T>();
+    ParallelElements(k.context, elements, grain,
+                     [=](int64_t begin, int64_t end) { run(x + begin, y + begin, end - begin); });
+    return absl::OkStatus();
+  });
+}
+
+template <typename T>
+KernelTable::Result MakeBinary(const NodeSpecs& node, const char* name, int64_t grain,
+                               void (*run)(const T* a, const T* b, T* out, int64_t count)) {
+  const int64_t elements = node.outputs[0].Elements();
+  return MakeFunctionKernel(SimdName(name), 0, [=](const KernelRun& k) {
+    const T* a = k.in[0].As<T>();
+    const T* b = k.in[1].As<T>();
+    T* out = k.out[0].As<T>();
     ParallelElements(k.context, elements, grain, [=](int64_t begin, int64_t end) {
       run(a + begin, b + begin, out + begin, end - begin);
     });
     return absl::OkStatus();
   });
 }
+
+bool IsBf16(const NodeSpecs& node) { return node.inputs[0].dtype == DType::kBF16; }
 
 }  // namespace
 
@@ -102,24 +128,22 @@ void AddFloats(const float* a, const float* b, float* out, int64_t count) {
 }
 
 KernelTable::Result MakeAdd(const AddOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32(node));
   return MakeBinary(node, "add", kAddGrain, AddFloats);
 }
 
-KernelTable::Result MakeGeluGrad(const GeluGradOp&, const NodeSpecs& node) {
-  return MakeBinary(node, "gelu_grad", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluGradVectors));
+KernelTable::Result MakeGelu(const GeluOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (IsBf16(node)) return MakeUnary(node, "gelu", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluBf16));
+  return MakeUnary(node, "gelu", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluF32));
 }
 
-KernelTable::Result MakeGelu(const GeluOp&, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
-  const int64_t elements = node.outputs[0].Elements();
-  const Unary run = &HWY_DYNAMIC_DISPATCH(GeluVectors);
-  return MakeFunctionKernel(SimdName("gelu"), 0, [=](const KernelRun& k) {
-    const float* x = k.in[0].As<float>();
-    float* y = k.out[0].As<float>();
-    ParallelElements(k.context, elements, kGeluGrain,
-                     [=](int64_t begin, int64_t end) { run(x + begin, y + begin, end - begin); });
-    return absl::OkStatus();
-  });
+KernelTable::Result MakeGeluGrad(const GeluGradOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (IsBf16(node)) {
+    return MakeBinary(node, "gelu_grad", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluGradBf16));
+  }
+  return MakeBinary(node, "gelu_grad", kGeluGrain, &HWY_DYNAMIC_DISPATCH(GeluGradF32));
 }
 
 }  // namespace hourglass::onednn

@@ -30,17 +30,26 @@ std::string SimdName(std::string_view kernel) {
   return absl::StrCat(std::string(kernel), ":", SimdTarget());
 }
 
-absl::Status ExpectF32(const NodeSpecs& node) {
+namespace {
+
+absl::Status ExpectTypes(const NodeSpecs& node, bool bf16, const char* types) {
   for (const std::vector<TensorSpec>* specs : {&node.inputs, &node.outputs}) {
     for (const TensorSpec& spec : *specs) {
-      if (IsFloating(spec.dtype) && spec.dtype != DType::kF32) {
-        return absl::UnimplementedError(absl::StrCat("backend 'onednn' computes ",
-                                                     std::string(node.op->Name()),
-                                                     " in f32 only: ", node.ToString()));
-      }
+      if (!IsFloating(spec.dtype) || spec.dtype == DType::kF32) continue;
+      if (bf16 && spec.dtype == DType::kBF16) continue;
+      return absl::UnimplementedError(absl::StrCat("backend 'onednn' computes ",
+                                                   std::string(node.op->Name()), " in ", types,
+                                                   " only: ", node.ToString()));
     }
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ExpectF32(const NodeSpecs& node) { return ExpectTypes(node, false, "f32"); }
+absl::Status ExpectF32OrBf16(const NodeSpecs& node) {
+  return ExpectTypes(node, true, "f32 and bf16");
 }
 
 }  // namespace hourglass::onednn

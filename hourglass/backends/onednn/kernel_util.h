@@ -62,6 +62,8 @@ std::string SimdName(std::string_view kernel);
 
 // Unimplemented, naming the node, if one of its floating tensors is not f32.
 absl::Status ExpectF32(const NodeSpecs& node);
+// The same for floating tensors that are neither f32 nor bf16.
+absl::Status ExpectF32OrBf16(const NodeSpecs& node);
 
 // Calls body(begin, end) on ranges that cover [0, count), one per thread; alone for count <= grain.
 // What is computed for an item must not depend on the range it is in: results do not depend on the

@@ -21,9 +21,10 @@ namespace {
 
 // sum[0 .. width) += rows [begin, end) of x. Four rows at a time: sum is read and written once for
 // them.
-void AddRows(const float* x, float* sum, size_t width, int64_t begin, int64_t end) {
+template <typename T>
+HWY_INLINE void AddRows(const T* x, float* sum, size_t width, int64_t begin, int64_t end) {
   const FloatTag d;
-  const float* row = x + begin * static_cast<int64_t>(width);
+  const T* row = x + begin * static_cast<int64_t>(width);
   int64_t left = end - begin;
   for (; left >= 4; left -= 4, row += 4 * width) {
     ForVectors(width, [&](size_t i, auto vector) HWY_ATTR {
@@ -40,6 +41,13 @@ void AddRows(const float* x, float* sum, size_t width, int64_t begin, int64_t en
   }
 }
 
+void AddRowsF32(const float* x, float* sum, size_t width, int64_t begin, int64_t end) {
+  AddRows(x, sum, width, begin, end);
+}
+void AddRowsBf16(const BFloat16* x, float* sum, size_t width, int64_t begin, int64_t end) {
+  AddRows(x, sum, width, begin, end);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace hourglass::onednn
@@ -49,7 +57,8 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(AddRows);
+HWY_EXPORT(AddRowsF32);
+HWY_EXPORT(AddRowsBf16);
 
 constexpr int64_t kGrain = 16384;
 constexpr int64_t kCopyGrainBytes = 65536;
@@ -65,6 +74,25 @@ void ShiftSequence(const std::byte* from, std::byte* to, int64_t from_rows, int6
                 static_cast<size_t>((last - first) * row_bytes));
   }
   std::memset(to + last * row_bytes, 0, static_cast<size_t>((to_rows - last) * row_bytes));
+}
+
+template <typename T, typename Run>
+KernelTable::Result MakeColumnSumOf(const NodeSpecs& node, Run run) {
+  const int64_t width = node.inputs[0].shape[-1];
+  const RowBlocks blocks(node.inputs[0].shape.Rows());
+  const PartialRows partials(blocks.count, width);
+  return MakeFunctionKernel(SimdName("column_sum"), partials.Bytes(), [=](const KernelRun& k) {
+    const T* x = k.in[0].As<T>();
+    Parallel(k.context, blocks.count, kGrain / (width * blocks.block_rows) + 1,
+             [&](int64_t begin, int64_t end) {
+               for (int64_t block = begin; block < end; ++block) {
+                 run(x, partials.Clear(k.workspace, block), static_cast<size_t>(width),
+                     blocks.Begin(block), blocks.End(block));
+               }
+             });
+    partials.Add(k.workspace, 0, width, k.out[0].As<float>());
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace
@@ -93,23 +121,11 @@ KernelTable::Result MakeShiftRows(const ShiftRowsOp& op, const NodeSpecs& node) 
 }
 
 KernelTable::Result MakeColumnSum(const ColumnSumOp&, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
-  const int64_t width = node.inputs[0].shape[-1];
-  const RowBlocks blocks(node.inputs[0].shape.Rows());
-  const PartialRows partials(blocks.count, width);
-  const auto run = &HWY_DYNAMIC_DISPATCH(AddRows);
-  return MakeFunctionKernel(SimdName("column_sum"), partials.Bytes(), [=](const KernelRun& k) {
-    const float* x = k.in[0].As<float>();
-    Parallel(k.context, blocks.count, kGrain / (width * blocks.block_rows) + 1,
-             [&](int64_t begin, int64_t end) {
-               for (int64_t block = begin; block < end; ++block) {
-                 run(x, partials.Clear(k.workspace, block), static_cast<size_t>(width),
-                     blocks.Begin(block), blocks.End(block));
-               }
-             });
-    partials.Add(k.workspace, 0, width, k.out[0].As<float>());
-    return absl::OkStatus();
-  });
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (node.inputs[0].dtype == DType::kBF16) {
+    return MakeColumnSumOf<BFloat16>(node, &HWY_DYNAMIC_DISPATCH(AddRowsBf16));
+  }
+  return MakeColumnSumOf<float>(node, &HWY_DYNAMIC_DISPATCH(AddRowsF32));
 }
 
 }  // namespace hourglass::onednn

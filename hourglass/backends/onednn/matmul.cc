@@ -54,6 +54,7 @@ MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
   problem.dst = {size.n, 1};
   problem.bias = op.bias();
   problem.dtype = node.inputs[0].dtype;
+  problem.dst_dtype = node.outputs[0].dtype;
   const int64_t flops = 2 * size.m * size.n * size.k;
   problem.threads = flops < kSmallProductFlops ? 1 : ThreadCount();
   return problem;

@@ -58,9 +58,9 @@ MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view 
   const memory::data_type type = DataType(problem.dtype);
   const memory::desc a = Layout(problem.m, problem.k, problem.a, type);
   const memory::desc b = Layout(problem.k, problem.n, problem.b, type);
-  const memory::desc dst = Layout(problem.m, problem.n, problem.dst, type);
+  const memory::desc dst = Layout(problem.m, problem.n, problem.dst, DataType(problem.dst_dtype));
   const memory::desc bias =
-      problem.bias ? Layout(1, problem.n, {problem.n, 1}, type) : memory::desc();
+      problem.bias ? Layout(1, problem.n, {problem.n, 1}, memory::data_type::f32) : memory::desc();
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::matmul::primitive_desc description(engine_, a, b, bias, dst, attributes);

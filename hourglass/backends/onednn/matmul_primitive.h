@@ -22,12 +22,13 @@ struct MatrixStrides {
 
 struct MatmulProblem {
   int64_t m = 0, n = 0, k = 0;
-  MatrixStrides a;    // [m, k]
-  MatrixStrides b;    // [k, n]
-  MatrixStrides dst;  // [m, n]
-  bool bias = false;  // [n], added to every row of dst
-  DType dtype = DType::kF32;
-  int threads = 1;  // of the library, fixed at compile
+  MatrixStrides a;                // [m, k]
+  MatrixStrides b;                // [k, n]
+  MatrixStrides dst;              // [m, n]
+  bool bias = false;              // f32 [n], added to every row of dst
+  DType dtype = DType::kF32;      // of a and b
+  DType dst_dtype = DType::kF32;  // that of a and b, or f32
+  int threads = 1;                // of the library, fixed at compile
 };
 
 class MatmulPrimitive {

@@ -37,12 +37,13 @@ float VarianceOfRow(const float* x, size_t width, float mean) {
 }
 
 // y = (x - mean) rstd scale + bias for rows [begin, end).
-void LayerNormRows(const float* x, const float* scale, const float* bias, float* y, float* mean,
-                   float* rstd, size_t width, int64_t begin, int64_t end) {
+template <typename T>
+HWY_INLINE void LayerNormRows(const float* x, const float* scale, const float* bias, T* y,
+                              float* mean, float* rstd, size_t width, int64_t begin, int64_t end) {
   const FloatTag d;
   for (int64_t row = begin; row < end; ++row) {
     const float* x_row = x + row * static_cast<int64_t>(width);
-    float* y_row = y + row * static_cast<int64_t>(width);
+    T* y_row = y + row * static_cast<int64_t>(width);
     mean[row] = MeanOfRow(x_row, width);
     rstd[row] = 1.0f / std::sqrt(VarianceOfRow(x_row, width, mean[row]) +
                                  static_cast<float>(kLayerNormEpsilon));
@@ -58,13 +59,14 @@ void LayerNormRows(const float* x, const float* scale, const float* bias, float*
 
 // Row by row: adds d_y xhat to d_scale and d_y to d_bias, both [width]; with g = d_y scale
 //   d_x = rstd (g - mean(g) - xhat mean(g xhat)).
-void LayerNormGradRows(const float* x, const float* scale, const float* mean, const float* rstd,
-                       const float* d_y, float* d_x, float* d_scale, float* d_bias, size_t width,
-                       int64_t begin, int64_t end) {
+template <typename T>
+HWY_INLINE void LayerNormGradRows(const float* x, const float* scale, const float* mean,
+                                  const float* rstd, const T* d_y, float* d_x, float* d_scale,
+                                  float* d_bias, size_t width, int64_t begin, int64_t end) {
   const FloatTag d;
   for (int64_t row = begin; row < end; ++row) {
     const float* x_row = x + row * static_cast<int64_t>(width);
-    const float* d_y_row = d_y + row * static_cast<int64_t>(width);
+    const T* d_y_row = d_y + row * static_cast<int64_t>(width);
     float* d_x_row = d_x + row * static_cast<int64_t>(width);
     const auto mean_v = hn::Set(d, mean[row]);
     const auto rstd_v = hn::Set(d, rstd[row]);
@@ -90,6 +92,25 @@ void LayerNormGradRows(const float* x, const float* scale, const float* mean, co
   }
 }
 
+void LayerNormF32(const float* x, const float* scale, const float* bias, float* y, float* mean,
+                  float* rstd, size_t width, int64_t begin, int64_t end) {
+  LayerNormRows(x, scale, bias, y, mean, rstd, width, begin, end);
+}
+void LayerNormBf16(const float* x, const float* scale, const float* bias, BFloat16* y, float* mean,
+                   float* rstd, size_t width, int64_t begin, int64_t end) {
+  LayerNormRows(x, scale, bias, y, mean, rstd, width, begin, end);
+}
+void LayerNormGradF32(const float* x, const float* scale, const float* mean, const float* rstd,
+                      const float* d_y, float* d_x, float* d_scale, float* d_bias, size_t width,
+                      int64_t begin, int64_t end) {
+  LayerNormGradRows(x, scale, mean, rstd, d_y, d_x, d_scale, d_bias, width, begin, end);
+}
+void LayerNormGradBf16(const float* x, const float* scale, const float* mean, const float* rstd,
+                       const BFloat16* d_y, float* d_x, float* d_scale, float* d_bias, size_t width,
+                       int64_t begin, int64_t end) {
+  LayerNormGradRows(x, scale, mean, rstd, d_y, d_x, d_scale, d_bias, width, begin, end);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace hourglass::onednn
@@ -99,41 +120,40 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(LayerNormRows);
-HWY_EXPORT(LayerNormGradRows);
+HWY_EXPORT(LayerNormF32);
+HWY_EXPORT(LayerNormBf16);
+HWY_EXPORT(LayerNormGradF32);
+HWY_EXPORT(LayerNormGradBf16);
 
 // Elements below which a second thread costs more than it saves.
 constexpr int64_t kGrain = 8192;
 
-}  // namespace
-
-KernelTable::Result MakeLayerNorm(const LayerNormOp&, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+// T is the type of y, or of its gradient; all else is f32.
+template <typename T, typename Run>
+KernelTable::Result MakeLayerNormTo(const NodeSpecs& node, Run run) {
   const int64_t rows = node.inputs[0].shape.Rows();
   const int64_t width = node.inputs[0].shape[-1];
-  const auto run = &HWY_DYNAMIC_DISPATCH(LayerNormRows);
   return MakeFunctionKernel(SimdName("layer_norm"), 0, [=](const KernelRun& k) {
     Parallel(k.context, rows, kGrain / width + 1, [&](int64_t begin, int64_t end) {
-      run(k.in[0].As<float>(), k.in[1].As<float>(), k.in[2].As<float>(), k.out[0].As<float>(),
+      run(k.in[0].As<float>(), k.in[1].As<float>(), k.in[2].As<float>(), k.out[0].As<T>(),
           k.out[1].As<float>(), k.out[2].As<float>(), static_cast<size_t>(width), begin, end);
     });
     return absl::OkStatus();
   });
 }
 
-KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp&, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+template <typename T, typename Run>
+KernelTable::Result MakeLayerNormGradFrom(const NodeSpecs& node, Run run) {
   const int64_t width = node.inputs[0].shape[-1];
   const RowBlocks blocks(node.inputs[0].shape.Rows());
   const PartialRows partials(blocks.count, 2 * width);
-  const auto run = &HWY_DYNAMIC_DISPATCH(LayerNormGradRows);
   return MakeFunctionKernel(SimdName("layer_norm_grad"), partials.Bytes(), [=](const KernelRun& k) {
     Parallel(k.context, blocks.count, kGrain / (width * blocks.block_rows) + 1,
              [&](int64_t begin, int64_t end) {
                for (int64_t block = begin; block < end; ++block) {
                  float* d_scale = partials.Clear(k.workspace, block);
                  run(k.in[0].As<float>(), k.in[1].As<float>(), k.in[2].As<float>(),
-                     k.in[3].As<float>(), k.in[4].As<float>(), k.out[0].As<float>(), d_scale,
+                     k.in[3].As<float>(), k.in[4].As<T>(), k.out[0].As<float>(), d_scale,
                      d_scale + width, static_cast<size_t>(width), blocks.Begin(block),
                      blocks.End(block));
                }
@@ -142,6 +162,24 @@ KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp&, const NodeSpecs& n
     partials.Add(k.workspace, width, width, k.out[2].As<float>());
     return absl::OkStatus();
   });
+}
+
+}  // namespace
+
+KernelTable::Result MakeLayerNorm(const LayerNormOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (node.outputs[0].dtype == DType::kBF16) {
+    return MakeLayerNormTo<BFloat16>(node, &HWY_DYNAMIC_DISPATCH(LayerNormBf16));
+  }
+  return MakeLayerNormTo<float>(node, &HWY_DYNAMIC_DISPATCH(LayerNormF32));
+}
+
+KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp&, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (node.inputs[4].dtype == DType::kBF16) {
+    return MakeLayerNormGradFrom<BFloat16>(node, &HWY_DYNAMIC_DISPATCH(LayerNormGradBf16));
+  }
+  return MakeLayerNormGradFrom<float>(node, &HWY_DYNAMIC_DISPATCH(LayerNormGradF32));
 }
 
 }  // namespace hourglass::onednn

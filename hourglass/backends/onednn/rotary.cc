@@ -24,8 +24,9 @@ namespace HWY_NAMESPACE {
 namespace {
 
 // Turns the pairs (x[a], x[half + a]) of `heads` heads that follow one another. y may be x.
-void RotateHeads(const float* x, float* y, const float* cosine, const float* sine, size_t half,
-                 int64_t heads) {
+template <typename T>
+HWY_INLINE void RotateHeads(const T* x, T* y, const float* cosine, const float* sine, size_t half,
+                            int64_t heads) {
   const FloatTag d;
   for (int64_t h = 0; h < heads; ++h, x += 2 * half, y += 2 * half) {
     ForVectors(half, [&](size_t a, auto vector) HWY_ATTR {
@@ -39,6 +40,15 @@ void RotateHeads(const float* x, float* y, const float* cosine, const float* sin
   }
 }
 
+void RotateF32(const float* x, float* y, const float* cosine, const float* sine, size_t half,
+               int64_t heads) {
+  RotateHeads(x, y, cosine, sine, half, heads);
+}
+void RotateBf16(const BFloat16* x, BFloat16* y, const float* cosine, const float* sine, size_t half,
+                int64_t heads) {
+  RotateHeads(x, y, cosine, sine, half, heads);
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace hourglass::onednn
@@ -48,7 +58,8 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(RotateHeads);
+HWY_EXPORT(RotateF32);
+HWY_EXPORT(RotateBf16);
 
 constexpr int64_t kGrain = 8192;
 
@@ -76,10 +87,12 @@ std::shared_ptr<const RotaryTable> TableOf(const RotaryOp& op, int64_t rows, int
   return table;
 }
 
-}  // namespace
+template <typename T>
+using Run = void (*)(const T* x, T* y, const float* cosine, const float* sine, size_t half,
+                     int64_t heads);
 
-KernelTable::Result MakeRotary(const RotaryOp& op, const NodeSpecs& node) {
-  HG_RETURN_IF_ERROR(ExpectF32(node));
+template <typename T>
+KernelTable::Result MakeRotaryOf(const RotaryOp& op, const NodeSpecs& node, Run<T> run) {
   const Shape& shape = node.inputs[0].shape;
   const int64_t length = shape[1];
   const int64_t width = shape[2] / 3;
@@ -87,24 +100,33 @@ KernelTable::Result MakeRotary(const RotaryOp& op, const NodeSpecs& node) {
   const int64_t heads = op.heads();
   const int64_t half = width / heads / 2;
   const std::shared_ptr<const RotaryTable> table = TableOf(op, length, half);
-  const auto run = &HWY_DYNAMIC_DISPATCH(RotateHeads);
   return MakeFunctionKernel(SimdName("rotary"), 0, [=](const KernelRun& k) {
-    const float* x = k.in[0].As<float>();
-    float* y = k.out[0].As<float>();
+    const T* x = k.in[0].As<T>();
+    T* y = k.out[0].As<T>();
     Parallel(k.context, rows, kGrain / (3 * width) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        const float* from = x + row * 3 * width;
-        float* to = y + row * 3 * width;
+        const T* from = x + row * 3 * width;
+        T* to = y + row * 3 * width;
         const int64_t angles = row % length * half;
         run(from, to, table->cosine.data() + angles, table->sine.data() + angles,
             static_cast<size_t>(half), 2 * heads);
         if (from != to) {
-          std::memcpy(to + 2 * width, from + 2 * width, static_cast<size_t>(width) * sizeof(float));
+          std::memcpy(to + 2 * width, from + 2 * width, static_cast<size_t>(width) * sizeof(T));
         }
       }
     });
     return absl::OkStatus();
   });
+}
+
+}  // namespace
+
+KernelTable::Result MakeRotary(const RotaryOp& op, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
+  if (node.inputs[0].dtype == DType::kBF16) {
+    return MakeRotaryOf<BFloat16>(op, node, &HWY_DYNAMIC_DISPATCH(RotateBf16));
+  }
+  return MakeRotaryOf<float>(op, node, &HWY_DYNAMIC_DISPATCH(RotateF32));
 }
 
 }  // namespace hourglass::onednn

@@ -11,6 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "hourglass/tensor/dtype.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hourglass::onednn {
@@ -24,8 +27,32 @@ using IntTag = hn::RebindToSigned<FloatTag>;
 using UintTag = hn::RebindToUnsigned<FloatTag>;
 using UintVec = hn::Vec<UintTag>;
 
-// All lanes of a vector.
+using HalfTag = hn::Rebind<uint16_t, FloatTag>;  // as many bf16 as a vector has floats
+
+HWY_INLINE FloatVec WidenBits(hn::Vec<HalfTag> bits) {
+  return hn::BitCast(FloatTag(), hn::ShiftLeft<16>(hn::PromoteTo(UintTag(), bits)));
+}
+
+// Rounded to nearest even as BFloat16 does, denormal numbers included (the AVX512-BF16 instruction
+// drops them).
+HWY_INLINE hn::Vec<HalfTag> NarrowBits(FloatVec value) {
+  const UintTag d;
+  const auto bits = hn::BitCast(d, value);
+  const auto even = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1));
+  const auto rounded = hn::Add(bits, hn::Add(even, hn::Set(d, 0x7fff)));
+  const auto quiet_nan = hn::Or(bits, hn::Set(d, 0x400000));
+  const auto result = hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(value)), quiet_nan, rounded);
+  return hn::TruncateTo(HalfTag(), hn::ShiftRight<16>(result));
+}
+
+// All lanes of a vector. bf16 in memory is f32 in a vector.
 struct FullVector {
+  HWY_INLINE FloatVec Load(FloatTag, const BFloat16* from) const {
+    return WidenBits(hn::LoadU(HalfTag(), reinterpret_cast<const uint16_t*>(from)));
+  }
+  HWY_INLINE void Store(FloatVec v, FloatTag, BFloat16* to) const {
+    hn::StoreU(NarrowBits(v), HalfTag(), reinterpret_cast<uint16_t*>(to));
+  }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
     return hn::LoadU(d, from);
@@ -50,6 +77,17 @@ struct FullVector {
 // there.
 struct PartVector {
   size_t lanes;
+  // Through a buffer: not every instruction set has masks for 16 bits.
+  HWY_INLINE FloatVec Load(FloatTag, const BFloat16* from) const {
+    HWY_ALIGN uint16_t buffer[hn::MaxLanes(FloatTag())] = {};
+    std::memcpy(buffer, from, lanes * sizeof(uint16_t));
+    return WidenBits(hn::Load(HalfTag(), buffer));
+  }
+  HWY_INLINE void Store(FloatVec v, FloatTag, BFloat16* to) const {
+    HWY_ALIGN uint16_t buffer[hn::MaxLanes(FloatTag())];
+    hn::Store(NarrowBits(v), HalfTag(), buffer);
+    std::memcpy(to, buffer, lanes * sizeof(uint16_t));
+  }
   template <class D>
   HWY_INLINE hn::Vec<D> Load(D d, const hn::TFromD<D>* from) const {
     return hn::MaskedLoad(hn::FirstN(d, lanes), d, from);

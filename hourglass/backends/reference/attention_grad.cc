@@ -14,7 +14,7 @@ namespace {
 // With P the probabilities, M the dropout factors (0 or 1 / keep), y = (P M) V:
 //   d_V = (P M)' d_y
 //   d_P = (d_y V') M
-//   d_S = P (d_P - rowsum(P d_P)) / sqrt(dh)
+//   d_S = P (d_P - rowsum(P d_P)) / sqrt(dh),  rowsum(P d_P) = d_y . y
 //   d_Q = d_S K + d_S R,  d_K = d_S' (Q + u),  d_R = d_S' (Q + v),
 //   d_u = columnsum(d_S K),  d_v = columnsum(d_S R)
 // where R stands for the row of each pair's delta.
@@ -53,6 +53,7 @@ class AttentionGradient {
     rows_ = HeadRowsAt<const T>(attributes_, in_, b, h);
     d_rows_ = HeadRowsAt<T>(attributes_, out_, b, h);
     log_sum_exp_ = in_[count + 1].As<T>() + (b * s_.heads + h) * g_.queries;
+    y_ = RowsAt<const T>(in_[count], b, h * s_.head_width);
     d_y_ = RowsAt<const T>(in_[count + 2], b, h * s_.head_width);
     if (at.random >= 0) {
       mask_.emplace(in_[static_cast<size_t>(at.random)], attributes_.site, attributes_.dropout, b);
@@ -67,7 +68,8 @@ class AttentionGradient {
   }
 
   void RunQuery(int64_t h, int64_t i) {
-    T row_sum = 0;
+    Work not_counted;  // one row: no product of matrices
+    const T row_sum = Dot(d_y_[i], y_[i], s_.head_width, not_counted);
     for (int64_t j = 0; j < g_.keys; ++j) {
       const T score = Score(attributes_, rows_, s_.head_width, i, j, work_);
       const T probability = g_.Visible(i, j) ? std::exp(score - log_sum_exp_[i]) : 0;
@@ -76,7 +78,6 @@ class AttentionGradient {
       const T d_probability = factor * Dot(d_y_[i], rows_.value[j], s_.head_width, work_);
       probabilities_[static_cast<size_t>(j)] = probability;
       d_scores_[static_cast<size_t>(j)] = d_probability;
-      row_sum += probability * d_probability;
     }
     const T scale = 1 / std::sqrt(static_cast<T>(s_.head_width));
     for (int64_t j = 0; j < g_.keys; ++j) {
@@ -131,7 +132,7 @@ class AttentionGradient {
   HeadRows<const T> rows_;
   HeadRows<T> d_rows_;
   const T* log_sum_exp_ = nullptr;  // [queries]
-  Rows<const T> d_y_;               // [queries, dh]
+  Rows<const T> y_, d_y_;           // [queries, dh]
   std::optional<DropoutMask> mask_;
   std::vector<T> probabilities_, d_scores_;  // [keys], of one query
   std::vector<T> content_, position_;        // [dh], the two parts of d_query

@@ -42,17 +42,23 @@ class ReferenceKernel : public Kernel {
   Work work_;
 };
 
-// The dtype that all floating tensors of the node share; Unimplemented, naming the node, if they
-// differ or it is neither f32 nor f64.
-absl::StatusOr<DType> CommonFloatingType(const NodeSpecs& node);
+// The dtype in which the floating tensors of the node are computed: f64 if all are that, f32 if
+// each is f32 or bf16; Unimplemented, naming the node, for other mixtures.
+absl::StatusOr<DType> ComputationType(const NodeSpecs& node);
+
+// `body` in f32 where some tensors are bf16: it gets f32 copies of those, and what it writes to
+// them is rounded to nearest even, once.
+ReferenceKernel::Body OnWidenedCopies(ReferenceKernel::Body body);
+
+bool HasBf16(const NodeSpecs& node);
 
 absl::Status Unsupported(const NodeSpecs& node);
 
-// A kernel for f32 or f64, whichever the node has. `body` is a template lambda
+// A kernel for f64, or for f32 and bf16, whichever the node has. `body` is a template lambda
 // <typename T>(Views in, Views out, Work& work) that returns a Status or nothing.
 template <typename Body>
 absl::StatusOr<std::unique_ptr<Kernel>> MakeFloatingKernel(const NodeSpecs& node, Body body) {
-  const absl::StatusOr<DType> dtype = CommonFloatingType(node);
+  const absl::StatusOr<DType> dtype = ComputationType(node);
   if (!dtype.ok()) return dtype.status();
   const auto run = [body]<typename T>(T, Views in, Views out, Work& work) -> absl::Status {
     using Result = decltype(body.template operator()<T>(in, out, work));
@@ -67,8 +73,11 @@ absl::StatusOr<std::unique_ptr<Kernel>> MakeFloatingKernel(const NodeSpecs& node
     return std::make_unique<ReferenceKernel>(
         node, [run](Views in, Views out, Work& work) { return run(double(), in, out, work); });
   }
-  return std::make_unique<ReferenceKernel>(
-      node, [run](Views in, Views out, Work& work) { return run(float(), in, out, work); });
+  ReferenceKernel::Body in_f32 = [run](Views in, Views out, Work& work) {
+    return run(float(), in, out, work);
+  };
+  if (HasBf16(node)) in_f32 = OnWidenedCopies(std::move(in_f32));
+  return std::make_unique<ReferenceKernel>(node, std::move(in_f32));
 }
 
 }  // namespace hourglass::reference

@@ -8,8 +8,9 @@
 
 namespace hourglass {
 
-// Compiles every op of graph/ and ops/ where all floating tensors are f32 or all are f64; casts
-// also from and to bf16, shift_rows in any dtype. Anything else is Unimplemented.
+// Compiles every op of graph/ and ops/ where all floating tensors are f64, or each is f32 or bf16:
+// then it computes in f32 and rounds bf16 results once. Casts are between any floating types,
+// shift_rows in any dtype. Anything else is Unimplemented.
 std::shared_ptr<Backend> MakeReferenceBackend();
 
 }  // namespace hourglass
