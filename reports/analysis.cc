@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<Analysis>> Analyse(results::ResultsReader& reader
   MakeComparisons(*analysis);
   HG_RETURN_IF_ERROR(MakeCurves(reader, *analysis));
   HG_RETURN_IF_ERROR(MakeStepTimes(reader, *analysis));
+  HG_RETURN_IF_ERROR(MakeCosts(reader, *analysis));
   return analysis;
 }
 

@@ -116,6 +116,22 @@ struct StepTimes {
   std::vector<Slice> slices;
 };
 
+// What a training step costs at one length and one shorten factor, where its parts were timed.
+// Times in ms, medians over the steps of all replicas.
+struct CostPoint {
+  const Group* group = nullptr;
+  int64_t n = 0;                       // length of a sequence
+  int64_t k = 0;                       // shorten factor of the innermost stack
+  int64_t steps = 0;                   // that were timed
+  double step = 0;                     // the whole step
+  double step_low = 0, step_high = 0;  // 10 % and 90 %
+  double attention = 0;                // in the shortened stack
+  double rest = 0;                     // of the shortened stack
+  double outside = 0;                  // what is as long as the sequence
+  double parameters = 0;               // adding up gradients, and the update
+  double Shortened() const { return static_cast<double>(n) / static_cast<double>(k); }
+};
+
 struct Analysis {
   results::ExperimentRecord experiment;
   std::vector<std::string> other_versions;  // ids of experiments of the same slug, older
@@ -127,6 +143,9 @@ struct Analysis {
   std::vector<Comparison> comparisons;  // in the order of their candidates
   std::vector<CurveSet> curves;         // one for each budget that has any
   std::vector<StepTimes> step_times;    // in the order of the runs' start
+  // By k, then n. If there are any, the experiment is about cost and not about quality: all its
+  // runs timed the parts of their steps.
+  std::vector<CostPoint> costs;
   std::string unit = "byte";
   std::string database_sha256;
   bool has_aa_control = false;  // timings of the reference against itself
@@ -146,6 +165,7 @@ void MakeGroups(Analysis& analysis);
 void MakeComparisons(Analysis& analysis);
 absl::Status MakeCurves(results::ResultsReader& reader, Analysis& analysis);
 absl::Status MakeStepTimes(results::ResultsReader& reader, Analysis& analysis);
+absl::Status MakeCosts(results::ResultsReader& reader, Analysis& analysis);
 
 // The paired comparison of any two groups, without the interpolation.
 Comparison Compare(const Group& candidate, const Group& reference);

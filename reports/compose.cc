@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "hourglass/base/status.h"
+#include "reports/costs.h"
 #include "reports/format.h"
 #include "reports/names.h"
 #include "reports/verdict.h"
@@ -34,7 +35,18 @@ const Group* BestOf(const Analysis& analysis, const Budget& budget, bool vanilla
   return best;
 }
 
+std::vector<Highlight> CostHighlights(const Analysis& analysis) {
+  std::vector<Highlight> highlights;
+  for (const CostLaw& law : JudgeCosts(analysis.costs)) {
+    highlights.push_back({"Time of " + (law.part == "rest" ? "the rest" : law.part),
+                          PowersText(law.fit),
+                          "law " + law.law + "; R² " + Fixed(law.fit.r_squared, 3)});
+  }
+  return highlights;
+}
+
 std::vector<Highlight> Highlights(const Analysis& analysis) {
+  if (!analysis.costs.empty()) return CostHighlights(analysis);
   std::vector<Highlight> highlights;
   const auto with_bits =
       std::count_if(analysis.groups.begin(), analysis.groups.end(),
@@ -179,13 +191,17 @@ absl::StatusOr<Document> Compose(const Analysis& analysis, const std::string& co
   const Claims claims = JudgeClaims(analysis, *view);
   Document document;
   ComposeHead(analysis, *view, claims, command, document);
-  HG_ASSIGN_OR_RETURN(Section quality, QualitySection(analysis));
-  HG_ASSIGN_OR_RETURN(Section pareto, ParetoSection(analysis, *view));
+  HG_ASSIGN_OR_RETURN(Section costs, CostsSection(analysis));
+  Section quality, pareto, differences;
+  if (analysis.costs.empty()) {
+    HG_ASSIGN_OR_RETURN(quality, QualitySection(analysis));
+    HG_ASSIGN_OR_RETURN(pareto, ParetoSection(analysis, *view));
+    HG_ASSIGN_OR_RETURN(differences, DifferencesSection(analysis));
+  }
   HG_ASSIGN_OR_RETURN(Section speed, SpeedSection(analysis));
-  HG_ASSIGN_OR_RETURN(Section differences, DifferencesSection(analysis));
   for (Section& section : std::vector<Section>{
-           ClaimsSection(analysis, claims), ResultsSection(analysis), std::move(quality),
-           std::move(pareto), std::move(speed), std::move(differences),
+           ClaimsSection(analysis, claims), std::move(costs), ResultsSection(analysis),
+           std::move(quality), std::move(pareto), std::move(speed), std::move(differences),
            DeviationsSection(analysis, *view), SettingsSection(analysis), RunsSection(analysis),
            ProvenanceSection(analysis), MethodsSection(analysis), GlossarySection(analysis)}) {
     if (!section.blocks.empty()) document.sections.push_back(std::move(section));

@@ -18,7 +18,9 @@ absl::StatusOr<Document> Compose(const Analysis& analysis, const std::string& co
 void ComposeHead(const Analysis& analysis, const PaperView& view, const Claims& claims,
                  const std::string& command, Document& document);
 Section ClaimsSection(const Analysis& analysis, const Claims& claims);
+// Without quality where the experiment is about cost.
 Section ResultsSection(const Analysis& analysis);
+absl::StatusOr<Section> CostsSection(const Analysis& analysis);
 absl::StatusOr<Section> QualitySection(const Analysis& analysis);
 // Quality against memory: the figure that the quality section ends with.
 absl::Status AddMemory(const Analysis& analysis, Section& section);

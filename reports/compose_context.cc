@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "reports/compose.h"
 #include "reports/compose_parts.h"
+#include "reports/costs.h"
 #include "reports/format.h"
 #include "reports/names.h"
 #include "reports/settings.h"
@@ -163,6 +164,34 @@ std::vector<std::string> MetricsUsed(const Analysis& analysis) {
   return {names.begin(), names.end()};
 }
 
+Section CostMethods() {
+  Terms terms;
+  terms.items = {
+      {"Time",
+       "Of every optimizer step, data included, evaluation and checkpoints left out; medians over "
+       "the steps of all replicas. Replicas are a whole sweep apart."},
+      {"Parts",
+       "Attention: its forward and backward operations in the shortened stack. Rest: the other "
+       "operations of that stack. Outside: what is as long as the sequence. Parameters: adding up "
+       "gradients, and the update, which depend on neither n nor k. The clock is read twice around "
+       "every operation."},
+      {"Law",
+       "In the stack shortened by k, attention takes time as (n / k)^2 and the rest as "
+       "n / k, for some scale."},
+      {"Fit",
+       "Least squares on the logarithms of time, n and k; intervals of the exponents are two-sided "
+       "95 % Student t intervals on points - 3 degrees of freedom. R² is that of the logarithms."},
+      {"Outcome",
+       "Margin " + Fixed(kExponentMargin, 1) +
+           ". Holds: the intervals of both exponents lie within the margin around the law's. "
+           "Departs: one of them lies outside. Else not resolved."},
+      {"Computed with", "Boost.Math (Student t); quantiles by linear interpolation."},
+  };
+  Section section{"methods", "Statistical methods", {}};
+  Add(section, std::move(terms));
+  return section;
+}
+
 }  // namespace
 
 Section SettingsSection(const Analysis& analysis) {
@@ -220,6 +249,7 @@ Section ProvenanceSection(const Analysis& analysis) {
 Section MethodsSection(const Analysis& analysis) {
   Section section{"methods", "Statistical methods", {}};
   if (analysis.groups.empty()) return section;
+  if (!analysis.costs.empty()) return CostMethods();
   const std::string margin = "±" + Fixed(kQualityMargin, 2) + " " + Bits(analysis);
   Terms terms;
   terms.items = {

@@ -157,9 +157,10 @@ Table ComputeTable(const Analysis& analysis) {
 }  // namespace
 
 Section ResultsSection(const Analysis& analysis) {
-  Section section{"results", "Results", {}};
+  const bool quality = analysis.costs.empty();
+  Section section{"results", quality ? "Results" : "Compute", {}};
   if (analysis.groups.empty()) return section;
-  Add(section, ResultsTable(analysis));
+  if (quality) Add(section, ResultsTable(analysis));
   Add(section, ComputeTable(analysis));
   return section;
 }

@@ -154,9 +154,11 @@ absl::Status AddStepTimes(const Analysis& analysis, Section& section) {
   const StepTimes* slowest = nullptr;
   double slowest_ratio = 0;
   for (const StepTimes& times : analysis.step_times) {
-    Series& one = series[times.group->model];
-    one.name = FullName(*times.group);
-    one.style = times.group->model;
+    // Every length and factor is a model of its own there, too many for as many lines.
+    const bool together = !analysis.costs.empty();
+    Series& one = series[together ? 0 : times.group->model];
+    one.name = together ? "every model" : FullName(*times.group);
+    one.style = together ? 0 : times.group->model;
     double run_high = 0;
     for (size_t i = 0; i < times.slices.size(); ++i) {
       const StepTimes::Slice& slice = times.slices[i];
@@ -251,7 +253,7 @@ absl::StatusOr<Section> SpeedSection(const Analysis& analysis) {
                                  [](const Group& group) { return !group.speeds.empty(); });
   if (!timed) return section;
   Add(section, LoadParagraph(analysis));
-  HG_RETURN_IF_ERROR(AddRatios(analysis, section));
+  if (analysis.costs.empty()) HG_RETURN_IF_ERROR(AddRatios(analysis, section));
   Add(section, ThroughputTable(analysis));
   HG_RETURN_IF_ERROR(AddStepTimes(analysis, section));
   return section;

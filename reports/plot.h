@@ -37,6 +37,7 @@ struct LineChart : ChartHead {
   std::vector<Series> series;
   bool bars = false;                   // intervals as bars, not as bands
   bool linear_x = false;               // else logarithmic where the range asks for it
+  bool log_y = false;                  // every value is above zero
   std::optional<double> level;         // a horizontal line, drawn strong
   std::optional<double> level_margin;  // a band around it
   struct Mark {

@@ -64,9 +64,7 @@ void AppendMarks(const LineChart& chart, StandIns& names, std::string& script) {
   }
 }
 
-// With a level, wide enough to show its margin: steadiness must not look like scatter.
-std::string YRange(const LineChart& chart) {
-  if (!chart.level) return "";
+Range RangeOfY(const LineChart& chart) {
   Range y;
   for (const Series& series : chart.series) {
     for (const Series::Point& point : series.points) {
@@ -75,6 +73,18 @@ std::string YRange(const LineChart& chart) {
       y.Cover(point.high);
     }
   }
+  return y;
+}
+
+// With a level, wide enough to show its margin: steadiness must not look like scatter.
+std::string YRange(const LineChart& chart) {
+  if (chart.log_y) {
+    const Range y = RangeOfY(chart);
+    return absl::StrCat("set logscale y\nset ytics (", LogTics(y.low, y.high), ")\nset yrange [",
+                        Number(y.low / 1.15), ":", Number(y.high * 1.15), "]\n");
+  }
+  if (!chart.level) return "";
+  Range y = RangeOfY(chart);
   const double air = 1.6 * chart.level_margin.value_or(0);
   y.Cover(*chart.level - air);
   y.Cover(*chart.level + air);

@@ -361,6 +361,12 @@ std::string StatusCounts(const Analysis& analysis) {
 
 Verdict MakeVerdict(const Analysis& analysis) {
   Verdict verdict;
+  if (!analysis.costs.empty()) {
+    verdict = MakeCostVerdict(analysis);
+    AddNote(UnfinishedNote(analysis), verdict);
+    AddNote(ScopeNote(analysis), verdict);
+    return verdict;
+  }
   const Comparisons judged = Judged(analysis);
   if (judged.empty()) {
     Wear(kNoVerdict, verdict);

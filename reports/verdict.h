@@ -20,6 +20,8 @@ struct Verdict {
 };
 
 Verdict MakeVerdict(const Analysis& analysis);
+// That of an experiment about cost, without the notes on what was run; part of MakeVerdict.
+Verdict MakeCostVerdict(const Analysis& analysis);
 
 // "better", "worse", "the same", "not resolved"; with its symbol: "▲ better".
 std::string OutcomeWord(Outcome outcome);

@@ -13,7 +13,6 @@ namespace {
 using namespace results;
 
 constexpr int64_t kBatch = 4;
-constexpr int64_t kLength = 384;
 constexpr double kLn2 = 0.6931471805599453;
 
 Build MadeUpBuild(const std::string& source) {
@@ -69,9 +68,9 @@ Config MadeUpConfig(const ModelPlan& model) {
   config.family = model.family;
   config.canonical_json = model.canonical_json;
   config.n_params = model.n_params;
-  config.sequence_length = config.units_per_sequence = kLength;
+  config.sequence_length = config.units_per_sequence = model.length;
   config.batch = kBatch;
-  config.flops_fwd_needed = model.flops_fwd * kBatch * kLength;
+  config.flops_fwd_needed = model.flops_fwd * kBatch * model.length;
   config.flops_bwd_needed = 2 * config.flops_fwd_needed;
   config.flops_fwd_dense = config.flops_fwd_needed / 4 * 5;
   config.flops_bwd_dense = config.flops_bwd_needed / 4 * 5;
@@ -81,8 +80,8 @@ Config MadeUpConfig(const ModelPlan& model) {
 
 absl::Status WriteSamples(ResultsStore& store, const std::string& run, const ExperimentPlan& plan,
                           const ModelPlan& model, double bits, int64_t last_step) {
-  const int64_t step_flops = 3 * model.flops_fwd * kBatch * kLength;
-  const double step_ns = 1e9 * kBatch * kLength / model.bytes_per_second;
+  const int64_t step_flops = 3 * model.flops_fwd * kBatch * model.length;
+  const double step_ns = 1e9 * static_cast<double>(kBatch * model.length) / model.bytes_per_second;
   for (int64_t step = 1; step <= last_step; ++step) {
     const double now = bits + 3.0 / (1.0 + 0.25 * static_cast<double>(step)) +
                        0.01 * static_cast<double>(step * 7 % 5 - 2);
@@ -96,6 +95,11 @@ absl::Status WriteSamples(ResultsStore& store, const std::string& run, const Exp
     timing.ord = step;
     timing.ns = static_cast<int64_t>(step_ns) + 1000 * (step * 11 % 7);
     HG_RETURN_IF_ERROR(store.AppendTimings(run, std::span(&timing, 1)));
+    for (const auto& [part, ms] : model.parts) {
+      timing.bench = "train_step/" + part;
+      timing.ns = static_cast<int64_t>(1e6 * ms);
+      HG_RETURN_IF_ERROR(store.AppendTimings(run, std::span(&timing, 1)));
+    }
     if (plan.validate_often ? step % (plan.steps / 6) == 0 : step == plan.steps) {
       const double valid = step == plan.steps ? bits : now + 0.05;
       const Sample sample[] = {{kValidBitsPerByte, step, valid, flops, wall}};
@@ -117,7 +121,7 @@ Outcome MadeUpOutcome(const ExperimentPlan& plan, const ModelPlan& model, RunSta
   outcome.peak_bytes_planned = 8 * model.n_params + (12 << 20);
   outcome.peak_bytes_held = *outcome.peak_bytes_planned + (3 << 20);
   outcome.load_json = plan.load;
-  outcome.flops_step_executed = 3 * model.flops_fwd * kBatch * kLength / 8 * 9;
+  outcome.flops_step_executed = 3 * model.flops_fwd * kBatch * model.length / 8 * 9;
   outcome.flops_executed = *outcome.flops_step_executed * plan.steps;
   return outcome;
 }

@@ -23,6 +23,8 @@ struct ModelPlan {
   std::map<int64_t, results::RunStatus> lost;  // replicas that end otherwise than ok
   std::set<int64_t> dirty;                     // replicas of a build with uncommitted changes
   std::string canonical_json = R"({"hierarchy":"N@1"})";
+  int64_t length = 384;                 // bytes of a sequence
+  std::map<std::string, double> parts;  // ms of every step, by the name of the part
 };
 
 struct ExperimentPlan {

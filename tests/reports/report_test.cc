@@ -456,6 +456,70 @@ TEST_F(ReportTest, TwiceTheSameBytes) {
   EXPECT_EQ(files, 10) << "two texts and eight figures";
 }
 
+// A sweep over lengths and factors that timed the parts of its steps, times exactly by the law with
+// `rest_power` in place of 1.
+ExperimentPlan CostSweep(double rest_power = 1) {
+  ExperimentPlan plan;
+  plan.slug = "complexity";
+  for (const int64_t n : {512, 1024, 2048}) {
+    for (const int64_t k : {1, 2, 4}) {
+      ModelPlan model;
+      model.label = "k " + std::to_string(k) + ", n " + std::to_string(n);
+      model.family = "hourglass";
+      model.bits = {2.5, 2.25};
+      model.length = n;
+      model.canonical_json = R"({"model":{"hierarchy":"0@1 4@)" + std::to_string(k) + R"( 0@1"}})";
+      const double shortened = static_cast<double>(n) / static_cast<double>(k);
+      model.parts["attention"] = shortened * shortened / 65536;
+      model.parts["rest"] = rest_power == 1 ? shortened / 128 : shortened * shortened / 32768;
+      model.parts["outside"] = static_cast<double>(n) / 1024;
+      model.parts["parameters"] = 0.25;
+      double step = 0.5;
+      for (const auto& [part, ms] : model.parts) step += ms;
+      model.bytes_per_second = 4e3 * static_cast<double>(n) / step;
+      plan.models.push_back(model);
+    }
+  }
+  return plan;
+}
+
+TEST_F(ReportTest, ASweepThatTimedPartsIsAboutCost) {
+  const std::string text = Report(CostSweep());
+  EXPECT_EQ(Verdict(text),
+            "＝ The law holds: in the stack shortened by k, attention takes time as n^2.00 "
+            "k^−2.00 (law n² / k², R² 1.000) and the rest takes time as n^1.00 k^−1.00 (law n / k, "
+            "R² 1.000), over 9 combinations of length n = 512 to 2,048 and k = 1 to 4; an exponent "
+            "may differ from the law's by 0.2.");
+  EXPECT_TRUE(Contains(text, "At n = 2,048 a step of this stack takes "));
+  EXPECT_TRUE(Contains(text, "bits per byte are not compared"));
+  // The corner of the largest stack, with its parts: 64 + 16 + 2 + 0.25 + 0.5 ms.
+  EXPECT_TRUE(Contains(text, "| 2,048 | 1 | 82.75 |")) << text;
+  EXPECT_TRUE(Contains(text, "| 64.00 | 16.00 | 2.000 | 0.2500 | 240 |"));
+  EXPECT_TRUE(
+      Contains(text, "| 2,048 | 4 | 512.0 | 4.000 | 4.000 | 1.00 | 4.000 | 4.000 | 1.00 |"));
+  EXPECT_TRUE(Contains(text, "| rest | n / k | 1.000 | 1.00 to 1.00 | −1.000 |"));
+  for (const char* quality :
+       {"Quality, speed and memory", "bits-by-flops", "paired seeds", "TOST"}) {
+    EXPECT_FALSE(Contains(text, quality)) << quality;
+  }
+  for (const std::string id : {"cost-steps", "cost-law", "step-times"}) {
+    EXPECT_TRUE(Contains(Read("report", id + ".svg"), "<?xml")) << id;
+  }
+}
+
+TEST_F(ReportTest, ACostThatIsNotTheLawsIsSaid) {
+  const std::string text = Report(CostSweep(2));
+  EXPECT_TRUE(Verdict(text).starts_with("◆ The law does not hold: ")) << Verdict(text);
+  EXPECT_TRUE(Contains(text, "the rest takes time as n^2.00 k^−2.00 (law n / k, R² 1.000)"));
+  EXPECT_TRUE(Contains(text, "◆ departs"));
+}
+
+TEST_F(ReportTest, OneRunWithoutPartsMakesItNoCostReport) {
+  ExperimentPlan plan = CostSweep();
+  plan.models[4].parts.clear();
+  EXPECT_EQ(Verdict(Report(plan)), "◇ No verdict: there is no vanilla model to compare with.");
+}
+
 TEST_F(ReportTest, HtmlStandsAlone) {
   ExperimentPlan plan = TwoModels({0.01, 0.02, 0.03});
   plan.validate_often = true;
