@@ -1,6 +1,7 @@
 #include "experiments/cli/command.h"
 #include "experiments/cli/flags.h"
 #include "experiments/runner/bench.h"
+#include "experiments/runner/bench_table.h"
 #include "hourglass/base/json_text.h"
 #include "hourglass/base/status.h"
 
@@ -64,7 +65,8 @@ void AddTimingFlags(CLI::App& verb, Flags& flags) {
   verb.add_option("--seed", bench.seed)->capture_default_str()->check(count);
   verb.add_option("--backend", bench.backend, "onednn or reference")->capture_default_str();
   AddRecomputeFlags(verb, bench.recompute, bench.memory_limit);
-  verb.add_flag("--profile_ops", bench.profile_ops, "Also time every kind of op");
+  verb.add_flag("--profile_ops", bench.profile_ops,
+                "Also time every kind of op, in extra steps after the timed ones");
   verb.add_flag("--json", flags.json, "One line of JSON only");
 }
 
@@ -75,8 +77,11 @@ absl::StatusOr<ExitCode> Bench(Flags& flags, const CliContext& context) {
   flags.bench.threads = ThreadsOrCores(flags.bench.threads);
   flags.bench.stop = context.stop;
   HG_ASSIGN_OR_RETURN(const nlohmann::ordered_json result, RunBench(flags.bench));
-  *context.out << JsonText(result, flags.json ? -1 : 2) << "\n";
-  if (flags.bench.profile_ops && !flags.json) *context.err << OpTable(result);
+  for (const nlohmann::ordered_json& warning : result["warnings"]) {
+    *context.err << "hourglass: warning: noisy machine: " << warning.get<std::string>()
+                 << std::endl;
+  }
+  *context.out << (flags.json ? JsonText(result) + "\n" : BenchText(result));
   return kExitOk;
 }
 
@@ -84,7 +89,9 @@ absl::StatusOr<ExitCode> Bench(Flags& flags, const CliContext& context) {
 
 void AddBenchCommand(CLI::App& app, Verb& chosen) {
   CLI::App* verb =
-      app.add_subcommand("bench", "Speed and memory of training steps and forward passes");
+      app.add_subcommand("bench",
+                         "Speed and memory of training steps and forward passes, and how "
+                         "near that is to what the machine does at best");
   auto flags = std::make_shared<Flags>();
   AddModelFlags(*verb, *flags);
   AddTimingFlags(*verb, *flags);
@@ -92,7 +99,8 @@ void AddBenchCommand(CLI::App& app, Verb& chosen) {
       "Examples:\n"
       "  hourglass bench --hierarchy \"2@1 8@3 2@1\" --d_model 512 --d_ff 2048 --heads 8 \\\n"
       "      --length 1026 --batch 4 --shortening attention --upsampling attention --json\n"
-      "  hourglass bench --hierarchy 4@1 --steps 5 --profile_ops");
+      "  hourglass bench --hierarchy 4@1 --steps 5 --profile_ops\n"
+      "What each number means: docs/speed.md.");
   verb->callback([flags, &chosen] {
     chosen = [flags](const CliContext& context) { return Bench(*flags, context); };
   });

@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "baselines/catalog.h"
 #include "experiments/runner/backends.h"
+#include "experiments/runner/bench_statistics.h"
+#include "experiments/runner/environment.h"
 #include "experiments/runner/exit_codes.h"
 #include "experiments/runner/memory_need.h"
 #include "experiments/runner/memory_size.h"
+#include "experiments/runner/op_profile.h"
 #include "experiments/runner/paths.h"
+#include "experiments/runner/roofline.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -26,14 +31,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kMebi = 1024.0 * 1024.0;
-// Steps taken while profiling, after the timed ones.
-constexpr int kProfiledSteps = 3;
+// Runs of every Program while profiling, after the timed ones.
+constexpr int kProfiledRuns = 3;
 
-// The q-quantile of the sorted values, by the rule of the peer.
-double Quantile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  const auto index = static_cast<size_t>(q * static_cast<double>(values.size()));
-  return values[std::min(values.size() - 1, index)];
+constexpr bool IsDebugBuild() {
+#ifdef NDEBUG
+  return false;
+#else
+  return true;
+#endif
 }
 
 absl::StatusOr<std::shared_ptr<const Dataset>> OpenData(const BenchOptions& options) {
@@ -76,20 +82,70 @@ absl::StatusOr<TrainSettings> SettingsOf(const BenchOptions& options) {
   return settings;
 }
 
+double GigaPerSecond(int64_t work, double seconds) {
+  return 1e-9 * static_cast<double>(work) / seconds;
+}
+
+// `unit` names the rates: "gflop_per_s", "gb_per_s".
+Json PeakJson(const std::optional<Peak>& peak, const char* unit) {
+  if (!peak) return Json();
+  Json rounds = Json::array();
+  for (const double rate : peak->rounds) rounds.push_back(1e-9 * rate);
+  return {{"what", peak->best.what},
+          {unit, 1e-9 * peak->best.per_second},
+          {"spread", peak->spread},
+          {"rounds", std::move(rounds)}};
+}
+
+// Peaks of the rounds taken; empty where there is no roofline.
+struct Peaks {
+  std::optional<Peak> product, memory;
+};
+
+Json OpsJson(const std::vector<OpTotal>& totals, const Peaks& peaks) {
+  double all = 0;
+  for (const OpTotal& total : totals) all += total.seconds;
+  const auto share = [](double work, double seconds, const std::optional<Peak>& peak) {
+    return peak && seconds > 0 ? Json(work / seconds / peak->best.per_second) : Json();
+  };
+  Json ops = Json::array();
+  for (const OpTotal& total : totals) {
+    const auto flops = static_cast<double>(total.executed_flops);
+    const auto bytes = static_cast<double>(total.bytes);
+    const double seconds = std::max(1e-9, total.seconds);
+    ops.push_back({{"op", total.op},
+                   {"implementation", total.implementation},
+                   {"nodes", total.nodes},
+                   {"ms_per_step", 1e3 * total.seconds},
+                   {"share", total.seconds / std::max(1e-9, all)},
+                   {"gflop_per_step", 1e-9 * flops},
+                   {"gflop_per_s", 1e-9 * flops / seconds},
+                   {"product_peak_share", share(flops, seconds, peaks.product)},
+                   {"mb_per_step", bytes / kMebi},
+                   {"gb_per_s", 1e-9 * bytes / seconds},
+                   {"memory_peak_share", share(bytes, seconds, peaks.memory)}});
+  }
+  return ops;
+}
+
 class Bench {
  public:
   explicit Bench(const BenchOptions& options) : options_(options) {}
 
   absl::StatusOr<Json> Run() {
     HG_RETURN_IF_ERROR(CheckCounts(options_));
+    load_at_start_ = LoadAverage();
     SetThreadCount(options_.threads);
     HG_RETURN_IF_ERROR(Prepare());
+    HG_RETURN_IF_ERROR(RefuseDebugBuild(IsDebugBuild()));
+    // Every page of the evaluation is then in the resident set that is read below.
+    HG_RETURN_IF_ERROR(Forward());
+    batches_drawn_ = 0;
     HG_RETURN_IF_ERROR(TimeTraining());
     HG_RETURN_IF_ERROR(TimeForward());
+    HG_RETURN_IF_ERROR(MeasurePeaks());
     Json result = Result();
-    if (options_.profile_ops) {
-      HG_ASSIGN_OR_RETURN(result["ops"], ProfileOps());
-    }
+    if (options_.profile_ops) HG_RETURN_IF_ERROR(AddOps(result));
     return result;
   }
 
@@ -128,30 +184,55 @@ class Bench {
   }
 
   absl::Status TimeTraining() {
+    // Near the timed steps, for the clock of the machine moves.
+    const std::set<int64_t> rounds_after = {1, (options_.steps + 1) / 2, options_.steps};
     for (int64_t step = 1; step <= options_.warmup + options_.steps; ++step) {
       HG_RETURN_IF_ERROR(NextTokens());
       const int64_t start = MonotonicNanos();
       HG_ASSIGN_OR_RETURN(const StepResult result, trainer_->StepOn(tokens_.data()));
       const int64_t nanos = MonotonicNanos() - start;
       last_loss_ = result.loss;
-      if (step > options_.warmup) train_seconds_.push_back(1e-9 * static_cast<double>(nanos));
+      if (step <= options_.warmup) continue;
+      train_seconds_.push_back(1e-9 * static_cast<double>(nanos));
+      if (rounds_after.contains(step - options_.warmup)) HG_RETURN_IF_ERROR(MeasurePeaks());
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status Forward() {
+    HG_RETURN_IF_ERROR(NextTokens());
+    const int64_t start = MonotonicNanos();
+    HG_RETURN_IF_ERROR(
+        forward_->SetInput("tokens", tokens_.data(), tokens_.size() * sizeof(int32_t)));
+    HG_RETURN_IF_ERROR(forward_->Run());
+    HG_RETURN_IF_ERROR(forward_->GetScalar("loss").status());
+    forward_seconds_.push_back(1e-9 * static_cast<double>(MonotonicNanos() - start));
     return absl::OkStatus();
   }
 
   absl::Status TimeForward() {
     const int64_t skipped = std::min<int64_t>(2, options_.warmup);
     const int64_t timed = std::max<int64_t>(3, options_.steps / 2);
-    for (int64_t step = 0; step < skipped + timed; ++step) {
-      HG_RETURN_IF_ERROR(NextTokens());
-      const int64_t start = MonotonicNanos();
-      HG_RETURN_IF_ERROR(
-          forward_->SetInput("tokens", tokens_.data(), tokens_.size() * sizeof(int32_t)));
-      HG_RETURN_IF_ERROR(forward_->Run());
-      HG_RETURN_IF_ERROR(forward_->GetScalar("loss").status());
-      const int64_t nanos = MonotonicNanos() - start;
-      if (step >= skipped) forward_seconds_.push_back(1e-9 * static_cast<double>(nanos));
-    }
+    for (int64_t step = 0; step < skipped; ++step) HG_RETURN_IF_ERROR(Forward());
+    forward_seconds_.clear();
+    for (int64_t step = 0; step < timed; ++step) HG_RETURN_IF_ERROR(Forward());
+    return absl::OkStatus();
+  }
+
+  // A round of the roofline. Its arrays would count as the model's, so what the model needs is read
+  // before the first: by then both Programs have run.
+  absl::Status MeasurePeaks() {
+    if (!peak_rss_bytes_) peak_rss_bytes_ = PeakResidentBytes();
+    if (!huge_page_bytes_) huge_page_bytes_ = HugePageBytes();
+    const DType dtype = trainer_->settings().dtype;
+    if (options_.backend != "onednn" || dtype == DType::kF64) return absl::OkStatus();
+    RooflineOptions options;
+    options.dtype = dtype;
+    options.seconds = options_.roofline_seconds;
+    HG_ASSIGN_OR_RETURN(RooflineRound round, MeasureRoofline(*backend_, options));
+    product_rounds_.push_back(std::move(round.products));
+    memory_rounds_.push_back(std::move(round.memory));
+    peaks_ = {PeakOf(product_rounds_), PeakOf(memory_rounds_)};
     return absl::OkStatus();
   }
 
@@ -184,19 +265,17 @@ class Bench {
     result["train_ms_median"] = 1e3 * train;
     result["forward_ms_p20"] = 1e3 * Quantile(forward_seconds_, 0.2);
     result["forward_ms_median"] = 1e3 * forward;
-    result["peak_rss_mb"] = static_cast<double>(PeakResidentBytes()) / kMebi;
+    result["peak_rss_mb"] = static_cast<double>(*peak_rss_bytes_) / kMebi;
     result["last_loss"] = last_loss_;
-    AddOwnFields(train, forward, result);
+    AddMachine(result);
+    AddMemory(result);
+    AddRates(train, forward, result);
+    AddNoise(result);
     return result;
   }
 
-  // What the peer does not print.
-  void AddOwnFields(double train, double forward, Json& result) const {
-    const StepCost cost = trainer_->CostPerStep();
-    const auto giga_per_second = [](int64_t flops, double seconds) {
-      return 1e-9 * static_cast<double>(flops) / seconds;
-    };
-    const int64_t planned = trainer_->PlannedBytes() + forward_->OwnBytes();
+  // From here on what the peer does not print.
+  void AddMachine(Json& result) const {
     const std::map<std::string, std::string> about = backend_->Describe();
     const auto fact = [&](const char* key) {
       const auto found = about.find(key);
@@ -207,58 +286,76 @@ class Bench {
     result["backend"] = std::string(backend_->Name());
     result["cpu"] = fact("cpu");
     result["isa"] = fact("isa");
+    result["highway_target"] = fact("highway_target");
     result["library"] = options_.backend == "onednn" ? absl::StrCat("oneDNN ", fact("onednn"))
                                                      : fact("implementation");
+    result["debug_build"] = IsDebugBuild();
+  }
+
+  void AddMemory(Json& result) const {
+    const MemoryPlan& memory = forward_->memory();
+    const int64_t planned = trainer_->PlannedBytes() + forward_->OwnBytes();
     result["planned_mb"] = static_cast<double>(planned) / kMebi;
     result["recomputed"] = trainer_->recomputed();
+    result["state_mb"] = static_cast<double>(memory.state_bytes) / kMebi;
+    result["huge_pages"] = HugePageSetting();
+    result["huge_pages_mb"] =
+        huge_page_bytes_ ? Json(static_cast<double>(*huge_page_bytes_) / kMebi) : Json();
+  }
+
+  void AddRates(double train, double forward, Json& result) const {
+    const StepCost cost = trainer_->CostPerStep();
+    const int64_t forward_needed = forward_->graph().CountFlops().needed;
+    const int64_t forward_executed = forward_->executed_flops();
+    const auto share = [this](int64_t flops, double seconds) {
+      const auto work = static_cast<double>(flops);
+      return peaks_.product ? Json(work / seconds / peaks_.product->best.per_second) : Json();
+    };
     result["needed_train_flops"] = cost.needed_flops;
     result["executed_train_flops"] = cost.executed_flops;
     result["dense_train_flops"] = cost.dense_flops;
-    result["needed_train_gflop_per_s"] = giga_per_second(cost.needed_flops, train);
-    result["executed_train_gflop_per_s"] = giga_per_second(cost.executed_flops, train);
-    result["executed_forward_flops"] = forward_->executed_flops();
-    result["executed_forward_gflop_per_s"] = giga_per_second(forward_->executed_flops(), forward);
-#ifdef NDEBUG
-    result["debug_build"] = false;
-#else
-    result["debug_build"] = true;
-#endif
+    result["needed_train_gflop_per_s"] = GigaPerSecond(cost.needed_flops, train);
+    result["executed_train_gflop_per_s"] = GigaPerSecond(cost.executed_flops, train);
+    result["needed_forward_flops"] = forward_needed;
+    result["executed_forward_flops"] = forward_executed;
+    result["needed_forward_gflop_per_s"] = GigaPerSecond(forward_needed, forward);
+    result["executed_forward_gflop_per_s"] = GigaPerSecond(forward_executed, forward);
+    result["product_peak"] = PeakJson(peaks_.product, "gflop_per_s");
+    result["memory_peak"] = PeakJson(peaks_.memory, "gb_per_s");
+    result["memory_peak_array_mb"] = static_cast<double>(RooflineArrayBytes()) / kMebi;
+    result["train_product_peak_share"] = share(cost.needed_flops, train);
+    result["forward_product_peak_share"] = share(forward_needed, forward);
   }
 
-  absl::StatusOr<Json> ProfileOps() {
-    trainer_->accumulate_program().set_profiling(true);
-    trainer_->update_program().set_profiling(true);
-    for (int step = 0; step < kProfiledSteps; ++step) {
+  void AddNoise(Json& result) const {
+    NoiseFacts facts;
+    facts.training = SteadinessOf(train_seconds_);
+    facts.forward = SteadinessOf(forward_seconds_);
+    facts.load_at_start = load_at_start_;
+    facts.threads = options_.threads;
+    if (peaks_.product) facts.peak_spread = peaks_.product->spread;
+    result["train_spread"] = facts.training.spread;
+    result["train_drift"] = facts.training.drift;
+    result["forward_spread"] = facts.forward.spread;
+    result["forward_drift"] = facts.forward.drift;
+    result["load_average_at_start"] = load_at_start_ ? Json(*load_at_start_) : Json();
+    result["warnings"] = NoiseWarnings(facts);
+  }
+
+  absl::Status AddOps(Json& result) {
+    Program* const programs[] = {&trainer_->accumulate_program(), &trainer_->update_program(),
+                                 forward_.get()};
+    for (Program* program : programs) program->set_profiling(true);
+    for (int run = 0; run < kProfiledRuns; ++run) {
       HG_RETURN_IF_ERROR(NextTokens());
       HG_RETURN_IF_ERROR(trainer_->StepOn(tokens_.data()).status());
+      HG_RETURN_IF_ERROR(Forward());
     }
-    struct Total {
-      int64_t nodes = 0, nanos = 0, flops = 0, bytes = 0;
-    };
-    std::map<std::pair<std::string, std::string>, Total> totals;
-    for (const Program* program : {&trainer_->accumulate_program(), &trainer_->update_program()}) {
-      for (const NodeProfile& node : program->Profile()) {
-        if (node.runs == 0) continue;
-        Total& total = totals[{node.op, node.implementation}];
-        ++total.nodes;
-        total.nanos += node.nanos / node.runs;
-        total.flops += node.executed_flops;
-        total.bytes += node.bytes;
-      }
-    }
-    Json ops = Json::array();
-    for (const auto& [key, total] : totals) {
-      ops.push_back({{"op", key.first},
-                     {"implementation", key.second},
-                     {"nodes", total.nodes},
-                     {"ms_per_step", 1e-6 * static_cast<double>(total.nanos)},
-                     {"gflop_per_step", 1e-9 * static_cast<double>(total.flops)},
-                     {"mb_per_step", static_cast<double>(total.bytes) / kMebi}});
-    }
-    std::stable_sort(ops.begin(), ops.end(), [](const Json& a, const Json& b) {
-      return a["ms_per_step"].get<double>() > b["ms_per_step"].get<double>();
-    });
-    return ops;
+    std::vector<NodeProfile> step = programs[0]->Profile();
+    for (NodeProfile& node : programs[1]->Profile()) step.push_back(std::move(node));
+    result["ops"] = OpsJson(TotalsByOp(step), peaks_);
+    result["forward_ops"] = OpsJson(TotalsByOp(forward_->Profile()), peaks_);
+    return absl::OkStatus();
   }
 
   const BenchOptions& options_;
@@ -270,27 +367,21 @@ class Bench {
   int64_t batches_drawn_ = 0;
   std::vector<double> train_seconds_, forward_seconds_;
   double last_loss_ = 0;
+  std::vector<std::vector<Rate>> product_rounds_, memory_rounds_;
+  Peaks peaks_;
+  std::optional<double> load_at_start_;
+  std::optional<int64_t> peak_rss_bytes_, huge_page_bytes_;
 };
 
 }  // namespace
 
-absl::StatusOr<Json> RunBench(const BenchOptions& options) { return Bench(options).Run(); }
-
-std::string OpTable(const Json& result) {
-  double total = 0;
-  for (const Json& op : result["ops"]) total += op["ms_per_step"].get<double>();
-  std::string out = absl::StrFormat("%-28s %-30s %5s %9s %6s %9s %9s\n", "op", "implementation",
-                                    "nodes", "ms/step", "%", "GFLOP/s", "GB/s");
-  for (const Json& op : result["ops"]) {
-    const double ms = op["ms_per_step"];
-    const double seconds = std::max(1e-9, 1e-3 * ms);
-    absl::StrAppendFormat(&out, "%-28s %-30s %5d %9.3f %5.1f%% %9.1f %9.1f\n",
-                          op["op"].get<std::string>(), op["implementation"].get<std::string>(),
-                          op["nodes"].get<int64_t>(), ms, 100 * ms / std::max(1e-9, total),
-                          op["gflop_per_step"].get<double>() / seconds,
-                          op["mb_per_step"].get<double>() / 1024 / seconds);
-  }
-  return out;
+absl::Status RefuseDebugBuild(bool debug) {
+  if (!debug) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "bench: this is a debug build, its times say nothing; build with -c opt, which is the "
+      "default");
 }
+
+absl::StatusOr<Json> RunBench(const BenchOptions& options) { return Bench(options).Run(); }
 
 }  // namespace hourglass

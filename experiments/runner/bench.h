@@ -1,14 +1,13 @@
 #pragma once
 // Speed of one model: training steps and forward passes, with the flags and the output fields of an
-// ordinary PyTorch program of the same models, so that the two can be compared one to one.
+// ordinary PyTorch program of the same models, so that the two can be compared one to one; and how
+// near that is to what the machine does at best, measured in between.
 
 #include <cstdint>
 #include <functional>
-#include <ostream>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "experiments/runner/environment.h"
 #include "hourglass/model/model_config.h"
 #include "nlohmann/json.hpp"
 
@@ -30,14 +29,16 @@ struct BenchOptions {
   std::string backend = "onednn";
   std::string recompute, memory_limit;  // as in a spec
   bool profile_ops = false;
-  std::function<bool()> stop;  // asked between steps; may be empty
+  double roofline_seconds = 0.03;  // of each entry of a round (roofline.h)
+  std::function<bool()> stop;      // asked between steps; may be empty
 };
 
-// InvalidArgument for settings that cannot be or need more memory than there is, NotFound for the
-// data file, Unimplemented for what the backend cannot do, Cancelled when stopped.
+// Every field is in docs/speed.md. InvalidArgument for settings that cannot be or need more memory
+// than there is and in a debug build, NotFound for the data file, Unimplemented for what the backend
+// cannot do, Cancelled when stopped.
 absl::StatusOr<nlohmann::ordered_json> RunBench(const BenchOptions& options);
 
-// The per-op part of the result as a table for people.
-std::string OpTable(const nlohmann::ordered_json& result);
+// InvalidArgument if `debug`: such a program's times say nothing.
+absl::Status RefuseDebugBuild(bool debug);
 
 }  // namespace hourglass

@@ -298,17 +298,43 @@ std::vector<std::string> ChangedFiles(const std::string& diff) {
   return files;
 }
 
-std::string LoadJson() {
+std::optional<double> LoadAverage() {
   const std::vector<std::string> words = absl::StrSplit(FirstLine("/proc/loadavg"), ' ');
   double load = 0;
-  if (words.empty() || !absl::SimpleAtod(words[0], &load)) return "";
-  return nlohmann::json({{"load_average_1m", load}}).dump();
+  if (words.empty() || !absl::SimpleAtod(words[0], &load)) return std::nullopt;
+  return load;
+}
+
+std::string LoadJson() {
+  const std::optional<double> load = LoadAverage();
+  return load ? nlohmann::json({{"load_average_1m", *load}}).dump() : "";
 }
 
 int64_t PeakResidentBytes() {
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<int64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string ChosenWord(const std::string& text) {
+  const size_t open = text.find('['), close = text.find(']');
+  if (open == std::string::npos || close == std::string::npos || close < open) return kUnknown;
+  return text.substr(open + 1, close - open - 1);
+}
+
+std::string HugePageSetting() {
+  return ChosenWord(FirstLine("/sys/kernel/mm/transparent_hugepage/enabled"));
+}
+
+std::optional<int64_t> HugePageBytes() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string key;
+    int64_t kilobytes = 0;
+    if (words >> key >> kilobytes && key == "AnonHugePages:") return kilobytes * 1024;
+  }
+  return std::nullopt;
 }
 
 }  // namespace hourglass

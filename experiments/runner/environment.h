@@ -3,6 +3,7 @@
 // written into the results database with every run.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,23 @@ std::map<std::string, std::string> LibraryVersions();
 // ones.
 std::vector<std::string> ChangedFiles(const std::string& diff);
 
+// Average over the last minute of how many threads wanted to run.
+std::optional<double> LoadAverage();
+
 // {"load_average_1m": ...}: how busy the machine is now.
 std::string LoadJson();
 
 // Largest resident set of this process so far, in bytes.
 int64_t PeakResidentBytes();
+
+// The system's setting of transparent huge pages: "always", "madvise" (the engine asks for them) or
+// "never"; "unknown" where the kernel does not say.
+std::string HugePageSetting();
+// The word in brackets of such a file's text: "always [madvise] never" -> "madvise".
+std::string ChosenWord(const std::string& text);
+
+// Bytes of this process that lie in transparent huge pages now; empty where the kernel does not
+// say.
+std::optional<int64_t> HugePageBytes();
 
 }  // namespace hourglass

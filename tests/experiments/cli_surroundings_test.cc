@@ -60,6 +60,7 @@ TEST(CliOutputTest, AResultThatCannotBeWrittenIsAnError) {
   EXPECT_THAT(call.err.str(), HasSubstr("cannot write the result to standard output"));
 }
 
+#ifdef NDEBUG  // a debug build refuses to bench
 TEST(CliSignalsTest, BenchEndsBetweenStepsAndPrintsNoNumbers) {
   Surroundings call(SmallBench());
   int asked = 0;
@@ -71,6 +72,7 @@ TEST(CliSignalsTest, BenchEndsBetweenStepsAndPrintsNoNumbers) {
   EXPECT_EQ(call.out.str(), "");
   EXPECT_THAT(call.err.str(), HasSubstr("stopped by a signal"));
 }
+#endif
 
 TEST(CliSignalsDeathTest, TheFirstSignalIsRememberedTheSecondEndsAndBothAreTold) {
   const auto interrupt_twice = [](int first, int second) {
