@@ -1,9 +1,12 @@
 // Speed of every op case on every backend, from the table of the tests:
 //   ./bazelw run //tests/ops:op_benchmark -- --benchmark_filter=onednn/attention
-// The thread count is the machine's, or OMP_NUM_THREADS.
+// Each is timed warm, run after run, and cold, with all its tensors dropped from the caches before
+// every run. Counters: needed and executed FLOP/s of products, bytes/s (inputs read once, outputs
+// written once). The thread count is the machine's, or OMP_NUM_THREADS.
 
 #include <benchmark/benchmark.h>
 
+#include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
 #include "tests/support/backends.h"
 #include "tests/support/op_case.h"
@@ -12,8 +15,10 @@
 namespace hourglass::testing {
 namespace {
 
+enum class Caches { kWarm, kCold };
+
 void RunCase(benchmark::State& state, const BackendUnderTest& backend, const OpCase& op_case,
-             DType dtype, int threads) {
+             DType dtype, int threads, Caches caches) {
   const auto run = OpRun::Prepare(backend.make(), op_case.make(dtype), MakeInputs(op_case, dtype),
                                   {.threads = threads});
   if (!run.ok()) {
@@ -21,8 +26,17 @@ void RunCase(benchmark::State& state, const BackendUnderTest& backend, const OpC
     return;
   }
   absl::Status status = (*run)->Run();  // content and warm-up
-  for (auto _ : state) {
-    if (status.ok()) status = (*run)->RunAgain();
+  if (caches == Caches::kWarm) {
+    for (auto _ : state) {
+      if (status.ok()) status = (*run)->RunAgain();
+    }
+  } else {
+    for (auto _ : state) {
+      (*run)->DropFromCaches();
+      const int64_t start = MonotonicNanos();
+      if (status.ok()) status = (*run)->RunAgain();
+      state.SetIterationTime(1e-9 * static_cast<double>(MonotonicNanos() - start));
+    }
   }
   if (!status.ok()) state.SkipWithError(status.ToString().c_str());
   const auto rate = [](int64_t per_run) {
@@ -52,10 +66,17 @@ bool IsWork(const BackendUnderTest& backend, const OpCase& op_case, DType dtype)
 void Register(const BackendUnderTest& backend, const OpCase& op_case, DType dtype, int threads) {
   if (!IsWork(backend, op_case, dtype)) return;
   const std::string name = backend.name + "/" + op_case.name + "/" + std::string(Name(dtype));
-  benchmark::RegisterBenchmark(name.c_str(), [&backend, &op_case, dtype,
-                                              threads](benchmark::State& state) {
-    RunCase(state, backend, op_case, dtype, threads);
-  })->UseRealTime();
+  const auto add = [&](const char* suffix, Caches caches) {
+    return benchmark::RegisterBenchmark(
+        (name + suffix).c_str(),
+        [&backend, &op_case, dtype, threads, caches](benchmark::State& state) {
+          RunCase(state, backend, op_case, dtype, threads, caches);
+        });
+  };
+  // Warm by the library's clock around all runs: two readings around each would be seen in the
+  // smallest ops. Cold it cannot be otherwise.
+  add("/warm", Caches::kWarm)->UseRealTime();
+  add("/cold", Caches::kCold)->UseManualTime();
 }
 
 // The rows of the tests, and those of real size except on the reference.

@@ -1,5 +1,7 @@
 #include "tests/support/op_run.h"
 
+#include <immintrin.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -97,6 +99,14 @@ absl::Status OpRun::Run() {
 absl::Status OpRun::RunAgain() {
   if (kernel_ != nullptr) HG_RETURN_IF_ERROR(kernel_->Run(context_, in_, out_, workspace_));
   return backend_->Synchronize();
+}
+
+void OpRun::DropFromCaches() const {
+  constexpr size_t kLine = 64;
+  for (const Memory& memory : memories_) {
+    for (size_t at = 0; at < memory.bytes; at += kLine) _mm_clflush(memory.buffer.get() + at);
+  }
+  _mm_mfence();
 }
 
 absl::Status OpRun::CheckGuards() const {

@@ -30,6 +30,9 @@ class OpRun {
   absl::Status Run();
   // Only the kernel, on whatever is in memory: for timing.
   absl::Status RunAgain();
+  // Writes inputs, outputs and workspace back and drops them from every cache, so that the next run
+  // has to fetch them from memory.
+  void DropFromCaches() const;
 
   std::vector<HostTensor> Outputs() const;
   std::vector<std::vector<std::byte>> OutputBytes() const;

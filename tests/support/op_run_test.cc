@@ -93,5 +93,18 @@ TEST(OpRun, InPlaceSharesTheMemoryThatTheOpPermits) {
   EXPECT_EQ(AddWith(body, true)->front().values[1], 0);
 }
 
+TEST(OpRun, DroppingFromTheCachesKeepsTheContent) {
+  const HostTensor x{{Shape{3}, DType::kF32}, {1, 2, 3}};
+  const Body body = [](auto in, auto out, auto) {
+    std::memcpy(out[0].data, in[0].data, static_cast<size_t>(in[0].spec.Bytes()));
+  };
+  const auto run =
+      OpRun::Prepare(std::make_shared<MadeUpBackend>(body), std::make_shared<AddOp>(), {x, x});
+  ASSERT_TRUE(run.ok()) << run.status();
+  ASSERT_TRUE((*run)->Run().ok());
+  (*run)->DropFromCaches();
+  EXPECT_EQ((*run)->Outputs()[0].values, (std::vector<double>{1, 2, 3}));
+}
+
 }  // namespace
 }  // namespace hourglass::testing
