@@ -65,10 +65,10 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
                 std::ostream& out) {
   const specs::Training& training = spec.training();
   const bool several = training.budgets_size() > 0;
-  out << absl::StrFormat("%s, profile %s (%s): %s steps of %d x %d bytes, %d seeds\n\n",
+  out << absl::StrFormat("%s, profile %s (%s): %s steps of %d x %s bytes, %d seeds\n\n",
                          spec.name(), spec.profile(), spec.scope(),
                          absl::StrJoin(BudgetsOf(spec), " and "), training.batch(),
-                         training.length(), spec.replicas());
+                         LengthNames(plans), spec.replicas());
   const int width = LabelWidth(plans);
   out << absl::StrFormat("%-*s %12s  %-26s %10s %9s\n", width, "", "", "forward MFLOP/byte",
                          "training", "memory");

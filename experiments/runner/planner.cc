@@ -50,10 +50,10 @@ absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Ce
   plan.config = ModelOf(spec, cell);
   HG_ASSIGN_OR_RETURN(plan.model, MakeModel(cell.family(), plan.config));
   plan.batch = training.batch();
-  plan.length = training.length();
+  plan.length = LengthOf(spec, cell);
   const int64_t micro = training.micro_batches();
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(training.dtype()));
-  const StepShape shape{training.batch() / micro, training.length(), dtype};
+  const StepShape shape{training.batch() / micro, plan.length, dtype};
   HG_ASSIGN_OR_RETURN(const RecomputeSettings recompute, RecomputeOf(training));
   std::shared_ptr<Backend> backend;
   if (recompute.memory_limit > 0) {
@@ -64,7 +64,7 @@ absl::StatusOr<CellPlan> PlanCell(const specs::Experiment& spec, const specs::Ce
   // The paper's batch: the position maps are shared by it, so their share depends on it.
   TrainingPrice trax = price;
   if (shape.batch != CellPlan::kTraxBatch) {
-    const StepShape trax_shape{CellPlan::kTraxBatch, training.length(), dtype};
+    const StepShape trax_shape{CellPlan::kTraxBatch, plan.length, dtype};
     HG_ASSIGN_OR_RETURN(trax, PriceTraining(*plan.model, trax_shape));
   }
   plan.parameters = price.parameters;
@@ -122,6 +122,15 @@ int LabelWidth(const std::vector<CellPlan>& plans) {
   return static_cast<int>(width);
 }
 
+std::string LengthNames(const std::vector<CellPlan>& plans) {
+  int64_t least = plans.front().length, most = least;
+  for (const CellPlan& plan : plans) {
+    least = std::min(least, plan.length);
+    most = std::max(most, plan.length);
+  }
+  return least == most ? absl::StrCat(least) : absl::StrCat(least, " to ", most);
+}
+
 absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans) {
   if (!spec.has_match()) return absl::OkStatus();
   std::vector<std::string> far;
@@ -139,12 +148,13 @@ absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPla
       absl::StrJoin(far, ", ")));
 }
 
-absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps) {
+absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps,
+                                              int64_t length) {
   const specs::Training& training = spec.training();
   TrainSettings settings;
   settings.batch = training.batch();
   settings.micro_batches = training.micro_batches();
-  settings.length = training.length();
+  settings.length = length;
   HG_ASSIGN_OR_RETURN(settings.schedule.kind, ParseScheduleKind(training.schedule()));
   settings.schedule.rate = training.peak_rate();
   if (settings.schedule.kind == ScheduleKind::kWarmupRsqrt) {
@@ -173,7 +183,7 @@ std::string CanonicalJson(const specs::Experiment& spec, const CellPlan& plan) {
                       {"clip_norm", training.clip_norm()},
                       {"cycle_steps", CycleOf(training, plan.steps)},
                       {"dtype", training.dtype()},
-                      {"length", training.length()},
+                      {"length", plan.length},
                       {"micro_batches", training.micro_batches()},
                       {"peak_rate", training.peak_rate()},
                       {"schedule", training.schedule()},

@@ -55,11 +55,15 @@ absl::StatusOr<std::vector<CellPlan>> PlanExperiment(const specs::Experiment& sp
 // Columns that the longest label takes, for tables.
 int LabelWidth(const std::vector<CellPlan>& plans);
 
+// Their training lengths: "768", "512 to 8192". At least one plan.
+std::string LengthNames(const std::vector<CellPlan>& plans);
+
 // InvalidArgument naming the cells whose mismatch is above the spec's tolerance.
 absl::Status CheckMatch(const specs::Experiment& spec, const std::vector<CellPlan>& plans);
 
-// Settings of a trainer of so many steps, but for its seeds.
-absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps);
+// Settings of a trainer of so many steps on sequences of so many bytes, but for its seeds.
+absl::StatusOr<TrainSettings> TrainSettingsOf(const specs::Experiment& spec, int64_t steps,
+                                              int64_t length);
 
 // Model, data, training and evaluation settings of a cell as JSON with sorted keys, without seeds:
 // what "the same configuration" means.

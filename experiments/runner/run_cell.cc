@@ -9,6 +9,7 @@
 #include "experiments/runner/cell_outcome.h"
 #include "experiments/runner/counting_backend.h"
 #include "experiments/runner/environment.h"
+#include "experiments/runner/op_profile.h"
 #include "experiments/runner/resume.h"
 #include "experiments/runner/split_evaluation.h"
 #include "hourglass/base/clock.h"
@@ -60,13 +61,16 @@ class CellRunner {
 
  private:
   absl::Status Prepare() {
-    HG_ASSIGN_OR_RETURN(TrainSettings settings, TrainSettingsOf(spec_, plan_.steps));
+    HG_ASSIGN_OR_RETURN(TrainSettings settings, TrainSettingsOf(spec_, plan_.steps, plan_.length));
     settings.data_seed = cell_.seeds.data;
     settings.init_seed = cell_.seeds.init;
     settings.dropout_seed = cell_.seeds.dropout;
     const auto data = std::make_shared<ByteWindows>(
         cell_.corpus, cell_.corpus->Range(Split::kTrain), spec_.data().window_stride());
     HG_ASSIGN_OR_RETURN(trainer_, Trainer::Create(plan_.model, backend_, data, settings));
+    if (spec_.training().time_parts() && cell_.store_timings) {
+      part_clock_.emplace(trainer_->accumulate_program(), trainer_->update_program());
+    }
     HG_ASSIGN_OR_RETURN(valid_,
                         EvaluationOf(spec_.evaluation(), Split::kValid, cell_.valid_dataset));
     if (spec_.has_test()) {
@@ -98,6 +102,7 @@ class CellRunner {
         note = absl::StrCat("resumed from the start, its checkpoint cannot be used: ",
                             status.message());
         progress_ = {};
+        part_clock_.reset();
         valid_.reset();
         test_.reset();
         trainer_.reset();
@@ -192,14 +197,27 @@ class CellRunner {
       samples.push_back(SampleOf(results::kGradientNorm, result.gradient_norm));
       samples.push_back(SampleOf(results::kLearningRate, result.rate));
     }
-    if (cell_.store_timings) {
-      results::Timing timing;
-      timing.bench = "train_step";
-      timing.ord = steps_run_;
-      timing.ns = static_cast<int64_t>(result.seconds * kNanosPerSecond);
-      HG_RETURN_IF_ERROR(store_.AppendTimings(run_id_, std::span(&timing, 1)));
-    }
+    if (cell_.store_timings) HG_RETURN_IF_ERROR(store_.AppendTimings(run_id_, TimingsOf(result)));
     return store_.Append(run_id_, samples);
+  }
+
+  // Of the step just taken, as a whole and by its parts.
+  std::vector<results::Timing> TimingsOf(const StepResult& result) {
+    std::vector<results::Timing> timings;
+    const auto add = [&](const std::string& bench, int64_t nanos) {
+      results::Timing timing;
+      timing.bench = bench;
+      timing.ord = steps_run_;
+      timing.ns = nanos;
+      timings.push_back(std::move(timing));
+    };
+    add("train_step", static_cast<int64_t>(result.seconds * kNanosPerSecond));
+    if (!part_clock_) return timings;
+    const PartTimes parts = part_clock_->Take();
+    for (const StepPart part : kStepParts) {
+      add(absl::StrCat("train_step/", std::string(Name(part))), parts[static_cast<size_t>(part)]);
+    }
+    return timings;
   }
 
   // After the last step always, for its blocks are only kept in memory.
@@ -309,6 +327,7 @@ class CellRunner {
   std::shared_ptr<CountingBackend> backend_;
   CheckpointClock clock_;
   std::unique_ptr<Trainer> trainer_;
+  std::optional<PartClock> part_clock_;  // of trainer_
   std::unique_ptr<SplitEvaluation> valid_, test_;
   RunProgress progress_;
   CellResult result_;

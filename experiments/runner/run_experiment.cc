@@ -16,6 +16,7 @@
 #include "experiments/runner/run_cell.h"
 #include "experiments/runner/run_lock.h"
 #include "experiments/runner/seeds.h"
+#include "experiments/runner/spec_loader.h"
 #include "experiments/runner/sweep_plan.h"
 #include "hourglass/base/core_count.h"
 #include "hourglass/base/file.h"
@@ -55,7 +56,7 @@ class Sweep {
     threads_ = options_.threads > 0 ? options_.threads : CoreCount();
     SetThreadCount(threads_);
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(spec_.backend()));
-    HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), spec_.training().length()));
+    HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), LongestOf(spec_)));
     HG_ASSIGN_OR_RETURN(environment_, CaptureEnvironment(options_.stamp, *backend_, threads_,
                                                          spec_.training().dtype()));
     return CheckTree();

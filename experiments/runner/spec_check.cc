@@ -123,6 +123,12 @@ class Checker {
       if (!labels.insert(cell.label()).second) {
         Complain(absl::StrCat("cells: two are labelled \"", cell.label(), "\""));
       }
+      if (cell.has_length()) {
+        AtLeast(absl::StrCat("cell \"", cell.label(), "\".length"), cell.length(), 1);
+        if (spec_.has_match()) {
+          Complain("match: compares cells of one length, but one of them has its own");
+        }
+      }
       if (absl::Status status = ModelOf(spec_, cell).Validate(); !status.ok()) {
         return absl::Status(status.code(), absl::StrCat("spec ", spec_.name(), ", cell \"",
                                                         cell.label(), "\": ", status.message()));

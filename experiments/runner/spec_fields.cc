@@ -53,6 +53,13 @@ absl::Status SetScalar(Message& message, const FieldDescriptor& field, const std
           : reflection.SetDouble(&message, &field, number);
       return absl::OkStatus();
     }
+    case FieldDescriptor::CPPTYPE_BOOL: {
+      bool truth = false;
+      if (!absl::SimpleAtob(value, &truth)) return BadValue(path, value, "true or false");
+      add ? reflection.AddBool(&message, &field, truth)
+          : reflection.SetBool(&message, &field, truth);
+      return absl::OkStatus();
+    }
     case FieldDescriptor::CPPTYPE_STRING:
       add ? reflection.AddString(&message, &field, value)
           : reflection.SetString(&message, &field, value);

@@ -38,4 +38,8 @@ std::vector<int64_t> BudgetsOf(const specs::Experiment& spec);
 // The model of a cell of a resolved experiment.
 ModelConfig ModelOf(const specs::Experiment& spec, const specs::Cell& cell);
 
+// Bytes of the training sequences of a cell of a resolved experiment; the largest of all cells.
+int64_t LengthOf(const specs::Experiment& spec, const specs::Cell& cell);
+int64_t LongestOf(const specs::Experiment& spec);
+
 }  // namespace hourglass

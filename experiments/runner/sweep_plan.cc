@@ -70,9 +70,9 @@ absl::StatusOr<SweepPlan> PlanSweep(const specs::Experiment& spec, const Selecti
 void Announce(const specs::Experiment& spec, const SweepPlan& sweep, const Environment& environment,
               Progress& progress) {
   const std::vector<CellPlan> models = Models(sweep);
-  progress.Line(absl::StrFormat("%s: %d models x %d seeds, %s steps of %d x %d bytes", spec.name(),
+  progress.Line(absl::StrFormat("%s: %d models x %d seeds, %s steps of %d x %s bytes", spec.name(),
                                 models.size(), sweep.replicas.size(), BudgetNames(sweep),
-                                spec.training().batch(), spec.training().length()));
+                                spec.training().batch(), LengthNames(models)));
   const int width = LabelWidth(models);
   for (const CellPlan& cell : models) {
     std::string line = absl::StrFormat("  %-*s %9d parameters, %.4f needed training MFLOP/byte",

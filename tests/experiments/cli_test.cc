@@ -166,9 +166,9 @@ TEST(CliHelpTest, EveryVerbTeachesByExample) {
 TEST(CliListTest, ListsExperimentsInBothForms) {
   EXPECT_THAT(Call({"list"}).out, HasSubstr("enwik8/table1"));
   const nlohmann::json json = Call({"list", "--json"}).Json();
-  ASSERT_EQ(json["experiments"].size(), 3u);
-  EXPECT_EQ(json["experiments"][1]["name"], "enwik8/table1");
-  EXPECT_EQ(json["experiments"][1]["cells"].size(), 15u);
+  ASSERT_EQ(json["experiments"].size(), 4u);
+  EXPECT_EQ(json["experiments"][2]["name"], "enwik8/table1");
+  EXPECT_EQ(json["experiments"][2]["cells"].size(), 15u);
   EXPECT_THAT(Call({"list", "--fields"}).out, HasSubstr("training.steps  int64"));
 }
 

@@ -142,7 +142,7 @@ TEST(PlannerTest, PaperProfileHasTheSettingsOfThePaper) {
   EXPECT_EQ(spec.training().clip_norm(), 0);
   EXPECT_EQ(spec.model().dropout(), 0.15);
   EXPECT_EQ(spec.data().window_stride(), 512);
-  const TrainSettings settings = TrainSettingsOf(spec, spec.training().steps()).value();
+  const TrainSettings settings = TrainSettingsOf(spec, spec.training().steps(), 2048).value();
   // 3.9e-7: the cosine is counted from the end of the warm-up (paper, C2).
   EXPECT_NEAR(settings.schedule.Rate(200000), 3.9e-7, 0.05e-7);
 }
@@ -195,8 +195,8 @@ TEST(BudgetTest, EveryCellIsPlannedAtEveryBudgetWithACosineOfItsOwn) {
     EXPECT_EQ(row.label, one[i % one.size()].cell.label());
     EXPECT_EQ(nlohmann::json::parse(row.canonical_json)["training"]["steps"], plan.steps);
   }
-  const Schedule small = TrainSettingsOf(spec, 100)->schedule;
-  const Schedule large = TrainSettingsOf(spec, 400)->schedule;
+  const Schedule small = TrainSettingsOf(spec, 100, 768)->schedule;
+  const Schedule large = TrainSettingsOf(spec, 400, 768)->schedule;
   EXPECT_EQ(large.Rate(100), 3e-3) << "the end of the warm-up";
   EXPECT_LT(large.Rate(399), 1e-6);
   EXPECT_EQ(large.Rate(400), 0);
@@ -251,7 +251,7 @@ TEST(PlannerTest, MainHasTheSettingsAndTheTestProtocolOfThePaper) {
   EXPECT_EQ(spec.training().warmup_steps(), 20000);
   EXPECT_EQ(spec.test().length(), 4096);
   EXPECT_EQ(spec.test().step(), 128);
-  const TrainSettings settings = TrainSettingsOf(spec, 350000).value();
+  const TrainSettings settings = TrainSettingsOf(spec, 350000, 2048).value();
   EXPECT_NEAR(settings.schedule.Rate(350000), 3.2e-6, 0.05e-6);
   const auto plans = PlanExperiment(spec).value();
   EXPECT_EQ(plans[0].cell.published().bits_per_byte(), 0.98);
@@ -316,6 +316,40 @@ TEST(CanonicalJsonTest, ChangesWithEverythingThatDecidesTheResultAndNothingElse)
         "training.warmup_steps=1", "cells[1].model.upsampling=linear"}) {
     EXPECT_NE(text({assignment}), base) << assignment;
   }
+}
+
+// Stacks of a model that has nothing else, at n / k: attention needs (n/k)^2, the rest n / k.
+TEST(LengthTest, TheComplexityExperimentPlansEveryLengthAndFactor) {
+  const auto plans = PlanOf("complexity", "cpu");
+  ASSERT_EQ(plans.size(), 30u);
+  EXPECT_EQ(LengthNames(plans), "512 to 8192");
+  EXPECT_EQ(LengthNames(PlanOf("quickstart", "")), "768");
+  std::map<std::string, double> flops;
+  for (const CellPlan& plan : plans) {
+    EXPECT_EQ(plan.cell.label(),
+              "k " + plan.config.hierarchy.substr(plan.config.hierarchy.find('@', 2) + 1, 1) +
+                  ", n " + std::to_string(plan.length));
+    EXPECT_EQ(plan.parameters, plans[0].parameters) << "average and repeat have none of their own";
+    // Without the output map, 6 n d V for its three products.
+    flops[plan.cell.label()] = static_cast<double>(plan.training.needed) -
+                               6.0 * static_cast<double>(plan.length) * 128 * 256;
+  }
+  EXPECT_EQ(flops.size(), 30u);
+  // What k saves at 2 n is what it saves at n, for only n / k counts.
+  EXPECT_DOUBLE_EQ(flops["k 2, n 1024"], flops["k 1, n 512"]);
+  EXPECT_DOUBLE_EQ(flops["k 8, n 8192"], flops["k 4, n 4096"]);
+  EXPECT_GT(flops["k 1, n 8192"], 3 * flops["k 1, n 4096"]) << "nearly quadratic";
+}
+
+TEST(LengthTest, IsPartOfTheConfiguration) {
+  const auto row = [](const std::vector<std::string>& assignments) {
+    const auto spec = ResolveSpec(LoadSpec("complexity").value(), "smoke", assignments).value();
+    return ConfigRow(spec, PlanExperiment(spec).value()[0]);
+  };
+  EXPECT_EQ(row({}).sequence_length, 512);
+  EXPECT_EQ(row({"cells[0].length=700"}).units_per_sequence, 700);
+  EXPECT_NE(row({"cells[0].length=700"}).canonical_json, row({}).canonical_json);
+  EXPECT_EQ(row({"training.time_parts=false"}).canonical_json, row({}).canonical_json);
 }
 
 TEST(ConfigRowTest, HoldsThePlan) {

@@ -78,6 +78,44 @@ TEST_F(RunExperimentTest, RecomputationChangesMemoryAndNoBit) {
   }
 }
 
+TEST_F(RunExperimentTest, TimesThePartsOfEveryStepWhereAsked) {
+  const auto summary = Run({"training.time_parts=true", "cells[1].length=40"});
+  ASSERT_TRUE(summary.ok()) << summary.status() << log_.str();
+  EXPECT_THAT(log_.str(), HasSubstr("4 steps of 2 x 25 to 40 bytes"));
+  const auto reader = results::ResultsReader::Open(options_.database).value();
+  for (const results::RunRecord& record : Records(summary->experiment_id)) {
+    const bool shortened = record.config.label != "2@1";
+    EXPECT_EQ(record.config.sequence_length, shortened ? 40 : 25);
+    std::map<std::string, std::map<int64_t, int64_t>> times;  // bench -> step -> ns
+    for (const results::Timing& timing : *reader->Timings(record.id)) {
+      times[timing.bench][timing.ord] = timing.ns;
+    }
+    ASSERT_EQ(times.size(), 5u);
+    for (int64_t step = 1; step <= 4; ++step) {
+      int64_t parts = 0;
+      for (const char* part : {"attention", "rest", "outside", "parameters"}) {
+        parts += times[std::string("train_step/") + part].at(step);
+      }
+      EXPECT_GT(parts, 0);
+      EXPECT_LE(parts, times["train_step"].at(step));
+      EXPECT_EQ(times["train_step/attention"].at(step) > 0, shortened)
+          << "nothing of a vanilla model is shortened";
+    }
+  }
+}
+
+TEST_F(RunExperimentTest, TimingThePartsChangesNoBit) {
+  const auto bits = [&](const char* assignment) {
+    options_.database = folder_ + "/" + assignment + ".db";
+    const auto summary = Run({assignment});
+    EXPECT_TRUE(summary.ok()) << summary.status();
+    std::vector<std::string> traces;
+    for (const auto& record : Records()) traces.push_back(record.outcome.trace_sha256);
+    return traces;
+  };
+  EXPECT_EQ(bits("training.time_parts=true"), bits("training.time_parts=false"));
+}
+
 TEST_F(RunExperimentTest, HeldMemoryIsThePlannedMemory) {
   const auto summary = Run({"replicas=1"});
   ASSERT_TRUE(summary.ok()) << summary.status();

@@ -78,7 +78,7 @@ TEST(LoadSpecTest, MissingFileIsMissingData) {
 }
 
 TEST(LoadSpecTest, EveryBuiltInSpecResolvesInEveryProfileAndKeepsItsName) {
-  ASSERT_EQ(BuiltinSpecs().size(), 3u);
+  ASSERT_EQ(BuiltinSpecs().size(), 4u);
   for (const BuiltinSpec& builtin : BuiltinSpecs()) {
     const auto spec = LoadSpec(std::string(builtin.name));
     ASSERT_TRUE(spec.ok()) << spec.status();
@@ -116,6 +116,9 @@ TEST(SetFieldTest, BadValueSaysTheWantedType) {
             "--set model.d_model: \"2.5\" is not an integer");
   EXPECT_EQ(MessageOf(Resolve({"training.peak_rate=fast"}).status()),
             "--set training.peak_rate: \"fast\" is not a number");
+  EXPECT_EQ(MessageOf(Resolve({"training.time_parts=often"}).status()),
+            "--set training.time_parts: \"often\" is not true or false");
+  EXPECT_TRUE(Resolve({"training.time_parts=true"})->training().time_parts());
   EXPECT_THAT(MessageOf(Resolve({"model=1"}).status()),
               StartsWith("--set model: a group of fields; set one of: vocab_size, "));
   EXPECT_EQ(MessageOf(Resolve({"cells[7].label=x"}).status()),
@@ -153,6 +156,20 @@ TEST(ResolveSpecTest, ACellsOwnFieldsWinOverTheExperiment) {
   EXPECT_EQ(ModelOf(*spec, spec->cells(0)).d_model, 64);
   EXPECT_EQ(ModelOf(*spec, spec->cells(1)).d_model, 32);
   EXPECT_EQ(ModelOf(*spec, spec->cells(1)).d_ff, 32);
+}
+
+TEST(ResolveSpecTest, ACellMayHaveALengthOfItsOwn) {
+  const auto spec = Resolve({"training.length=12", "cells[1].length=40"});
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(LengthOf(*spec, spec->cells(0)), 12);
+  EXPECT_EQ(LengthOf(*spec, spec->cells(1)), 40);
+  EXPECT_EQ(LongestOf(*spec), 40);
+  EXPECT_THAT(MessageOf(Resolve({"cells[1].length=0"}).status()),
+              HasSubstr(".length: 0, but at least 1 is needed"));
+  EXPECT_THAT(
+      MessageOf(
+          Resolve({"cells[1].length=40", "match.reference=2@1", "match.tolerance=0.1"}).status()),
+      HasSubstr("match: compares cells of one length"));
 }
 
 TEST(ResolveSpecTest, FillsInFamilyLabelAndEvaluation) {
