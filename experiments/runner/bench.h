@@ -34,8 +34,8 @@ struct BenchOptions {
 };
 
 // Every field is in docs/speed.md. InvalidArgument for settings that cannot be or need more memory
-// than there is and in a debug build, NotFound for the data file, Unimplemented for what the backend
-// cannot do, Cancelled when stopped.
+// than there is and in a debug build, NotFound for the data file, Unimplemented for what the
+// backend cannot do, Cancelled when stopped.
 absl::StatusOr<nlohmann::ordered_json> RunBench(const BenchOptions& options);
 
 // InvalidArgument if `debug`: such a program's times say nothing.

@@ -223,4 +223,14 @@ ModelConfig ModelOf(const specs::Experiment& spec, const specs::Cell& cell) {
   return config;
 }
 
+int64_t LengthOf(const specs::Experiment& spec, const specs::Cell& cell) {
+  return cell.has_length() ? cell.length() : spec.training().length();
+}
+
+int64_t LongestOf(const specs::Experiment& spec) {
+  int64_t longest = 0;
+  for (const specs::Cell& cell : spec.cells()) longest = std::max(longest, LengthOf(spec, cell));
+  return longest;
+}
+
 }  // namespace hourglass

@@ -60,7 +60,7 @@ absl::StatusOr<std::string> FindRunfile(std::string_view path) {
   for (const std::string& root :
        {Environment("RUNFILES_DIR"), Environment("TEST_SRCDIR"), ProgramRunfiles()}) {
     if (root.empty()) continue;
-    tried.push_back(root + "/" + name);
+    tried.push_back(absl::StrCat(root, "/", name));
     if (Exists(tried.back())) return tried.back();
   }
   if (const std::string manifest = Environment("RUNFILES_MANIFEST_FILE"); !manifest.empty()) {
