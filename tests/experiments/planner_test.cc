@@ -286,7 +286,7 @@ TEST(PlannerTest, RecomputationChangesMemoryAndNothingElse) {
       ResolveSpec(LoadSpec("enwik8/table1").value(), "cpu", std::vector<std::string>{assignment})
           .value();
   EXPECT_THAT(CanonicalText(changed), HasSubstr("memory_limit"));
-  EXPECT_EQ(TrainSettingsOf(changed, 10).value().recompute.memory_limit, limit);
+  EXPECT_EQ(TrainSettingsOf(changed, 10, 512).value().recompute.memory_limit, limit);
   // The numbers of a run do not depend on it, so it is the same configuration.
   EXPECT_EQ(CanonicalJson(changed, limited), CanonicalJson(spec, without));
   EXPECT_EQ(ConfigRow(changed, limited).flops_recompute, ConfigRow(spec, without).flops_recompute);

@@ -87,7 +87,8 @@ TEST_F(RunExperimentTest, TimesThePartsOfEveryStepWhereAsked) {
     const bool shortened = record.config.label != "2@1";
     EXPECT_EQ(record.config.sequence_length, shortened ? 40 : 25);
     std::map<std::string, std::map<int64_t, int64_t>> times;  // bench -> step -> ns
-    for (const results::Timing& timing : *reader->Timings(record.id)) {
+    const auto timings = *reader->Timings(record.id);
+    for (const results::Timing& timing : timings) {
       times[timing.bench][timing.ord] = timing.ns;
     }
     ASSERT_EQ(times.size(), 5u);

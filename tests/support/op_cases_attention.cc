@@ -28,7 +28,9 @@ struct Case {
   bool slow() const { return (flags & kSlow) != 0; }
 };
 
-// Sizes on both sides of 16, 32, 64 and 128, which tiles are made of.
+// Sizes on both sides of 16, 32, 64 and 128, which tiles are made of. Where single keys are seen
+// the rate is a half: then 1 / (1 - rate) times a value is a bf16 number too, and the gradients
+// that vanish do so in every type.
 const Case kCases[] = {
     {"self_n1", Self(1), 1, 4, kPacked},
     {"self_n1_relative", Self(1), 2, 8, kPacked | kRelative},
@@ -59,7 +61,7 @@ const Case kCases[] = {
     {"up_k3_one_key_relative", Up(3, 1), 1, 8, kRelative},
     {"up_k3_m5_relative", Up(3, 5), 1, 4, kRelative},
     {"up_k4_m4_relative_heads8", Up(4, 4), 8, 4, kRelative | kSlow},
-    {"up_k2_m6_relative_dropout", Up(2, 6), 2, 4, kRelative, 2, 0.25},
+    {"up_k2_m9_relative_dropout", Up(2, 9), 2, 4, kRelative, 2, 0.5, 0.15},
     {"up_k3_m50_relative", Up(3, 50), 2, 16, kRelative | kSlow},
     {"up_k4_m33_relative_width64", Up(4, 33), 1, 64, kRelative | kSlow, 1},
 };
