@@ -78,6 +78,10 @@ void AddMatmulCases(std::vector<OpCase>& cases) {
       {"transpose_a_small", {2, 3, 5}, {2, 3, 4}, kTransposeA},
       {"transpose_a_one_row", {1, 5}, {1, 4}, kTransposeA},
       {"transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow},
+      // From as many rows on b is packed.
+      {"many_rows_bias", {2, 520, 33}, {33, 65}, kBias | kSlow},
+      {"many_rows_transpose_b", {1030, 40}, {70, 40}, kTransposeB | kSlow},
+      {"many_rows_transpose_a", {96, 1030}, {96, 24}, kTransposeA | kSlow},
       {"wide_small", {2, 3, 5}, {5, 4}, kWide},
       {"wide_bias_tiles", {2, 65, 128}, {128, 384}, kBias | kSlow | kWide},
       {"wide_transpose_b_tiles", {130, 96}, {200, 96}, kTransposeB | kSlow | kWide},

@@ -13,6 +13,10 @@ namespace {
 // Products smaller than this take one thread: waking the second costs about as much as it saves.
 constexpr int64_t kSmallProductFlops = 1 << 20;
 
+// Rows of a from which packing b before the product gains, by 4 to 27 % (DECISIONS.md, "Products").
+// With fewer the pass over b costs more; f32 sooner, whose b is twice as large.
+int64_t LeastRowsToPack(DType dtype) { return dtype == DType::kBF16 ? 256 : 1024; }
+
 class MatmulKernel : public Kernel {
  public:
   MatmulKernel(std::unique_ptr<MatmulPrimitive> primitive, bool bias, int64_t flops)
@@ -56,6 +60,7 @@ MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
   problem.dtype = node.inputs[0].dtype;
   problem.dst_dtype = node.outputs[0].dtype;
   const int64_t flops = 2 * size.m * size.n * size.k;
+  problem.pack_b = size.m >= LeastRowsToPack(problem.dtype);
   problem.threads = flops < kSmallProductFlops ? 1 : ThreadCount();
   return problem;
 }

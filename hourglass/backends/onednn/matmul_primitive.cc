@@ -1,5 +1,8 @@
 #include "hourglass/backends/onednn/matmul_primitive.h"
 
+#include <array>
+#include <span>
+
 #include "hourglass/backends/onednn/dnnl_status.h"
 #include "hourglass/base/check.h"
 #include "hourglass/base/parallel_for.h"
@@ -52,56 +55,58 @@ absl::StatusOr<std::unique_ptr<MatmulPrimitive>> MatmulPrimitive::Create(
   return primitive;
 }
 
+// A place for it in the workspace, 64-byte aligned.
+size_t MatmulPrimitive::Reserve(const memory::desc& layout) {
+  const size_t offset = workspace_bytes_;
+  workspace_bytes_ += (layout.get_size() + 63) / 64 * 64;
+  return offset;
+}
+
 MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view where)
-    : where_(where), threads_(problem.threads), engine_(CpuEngine()), stream_(engine_) {
+    : where_(where), threads_(problem.threads), bias_(problem.bias) {
   const ThreadCountScope threads(threads_);
+  const dnnl::engine& engine = CpuEngine();
   const memory::data_type type = DataType(problem.dtype);
   const memory::desc a = Layout(problem.m, problem.k, problem.a, type);
   const memory::desc b = Layout(problem.k, problem.n, problem.b, type);
   const memory::desc dst = Layout(problem.m, problem.n, problem.dst, DataType(problem.dst_dtype));
   const memory::desc bias =
       problem.bias ? Layout(1, problem.n, {problem.n, 1}, memory::data_type::f32) : memory::desc();
+  const memory::desc any_b({problem.k, problem.n}, type, memory::format_tag::any);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::primitive_desc description(engine_, a, b, bias, dst, attributes);
-  primitive_ = dnnl::matmul(description);
-  implementation_ = description.impl_info_str();
-  const memory::desc scratchpad = description.scratchpad_desc();
-  workspace_bytes_ = scratchpad.get_size();
-  AddArgument(DNNL_ARG_SRC, a);
-  AddArgument(DNNL_ARG_WEIGHTS, b);
-  AddArgument(DNNL_ARG_DST, dst);
-  AddArgument(DNNL_ARG_SCRATCHPAD, scratchpad);
-  if (problem.bias) AddArgument(DNNL_ARG_BIAS, bias);
-}
-
-void MatmulPrimitive::AddArgument(int kind, const memory::desc& layout) {
-  memories_.push_back(memory(layout, engine_, DNNL_MEMORY_NONE));
-  bound_.push_back(nullptr);
-  arguments_.push_back({kind, memories_.back().get()});
-}
-
-// A Program gives the same addresses at every run.
-absl::Status MatmulPrimitive::Bind(size_t argument, const void* data) {
-  if (bound_[argument] == data) return absl::OkStatus();
-  bound_[argument] = data;
-  return DnnlStatus(dnnl_memory_set_data_handle(memories_[argument].get(), const_cast<void*>(data)),
-                    "could not bind memory", where_);
+  const dnnl::matmul::primitive_desc product(engine, a, problem.pack_b ? any_b : b, bias, dst,
+                                             attributes);
+  implementation_ = product.impl_info_str();
+  product_.emplace(engine, dnnl::matmul(product));
+  product_->AddArgument(DNNL_ARG_SRC, a);
+  product_->AddArgument(DNNL_ARG_WEIGHTS, product.weights_desc());
+  product_->AddArgument(DNNL_ARG_DST, dst);
+  product_->AddArgument(DNNL_ARG_SCRATCHPAD, product.scratchpad_desc());
+  if (bias_) product_->AddArgument(DNNL_ARG_BIAS, bias);
+  scratchpad_ = Reserve(product.scratchpad_desc());
+  if (product.weights_desc() == b) return;
+  const dnnl::reorder::primitive_desc pack(engine, b, engine, product.weights_desc(), attributes);
+  implementation_ += "+pack";
+  pack_b_.emplace(engine, dnnl::reorder(pack));
+  pack_b_->AddArgument(DNNL_ARG_FROM, b);
+  pack_b_->AddArgument(DNNL_ARG_TO, product.weights_desc());
+  pack_b_->AddArgument(DNNL_ARG_SCRATCHPAD, pack.scratchpad_desc());
+  packed_b_ = Reserve(product.weights_desc());
+  pack_scratchpad_ = Reserve(pack.scratchpad_desc());
 }
 
 absl::Status MatmulPrimitive::Run(const void* a, const void* b, const void* bias, void* dst,
                                   std::byte* workspace) {
-  HG_RETURN_IF_ERROR(Bind(0, a));
-  HG_RETURN_IF_ERROR(Bind(1, b));
-  HG_RETURN_IF_ERROR(Bind(2, dst));
-  HG_RETURN_IF_ERROR(Bind(3, workspace));
-  if (arguments_.size() > 4) HG_RETURN_IF_ERROR(Bind(4, bias));
   const ThreadCountScope threads(threads_);
-  HG_RETURN_IF_ERROR(
-      DnnlStatus(dnnl_primitive_execute(primitive_.get(), stream_.get(),
-                                        static_cast<int>(arguments_.size()), arguments_.data()),
-                 "could not execute", where_));
-  return DnnlStatus(dnnl_stream_wait(stream_.get()), "could not wait", where_);
+  if (pack_b_) {
+    const std::array<const void*, 3> pack = {b, workspace + packed_b_,
+                                             workspace + pack_scratchpad_};
+    HG_RETURN_IF_ERROR(pack_b_->Run(pack, where_));
+    b = workspace + packed_b_;
+  }
+  const std::array<const void*, 5> product = {a, b, dst, workspace + scratchpad_, bias};
+  return product_->Run(std::span(product).first(bias_ ? 5 : 4), where_);
 }
 
 }  // namespace hourglass::onednn

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
+#include "hourglass/backends/onednn/bound_primitive.h"
 #include "hourglass/tensor/dtype.h"
 
 namespace hourglass::onednn {
@@ -29,6 +29,9 @@ struct MatmulProblem {
   DType dtype = DType::kF32;      // of a and b
   DType dst_dtype = DType::kF32;  // that of a and b, or f32
   int threads = 1;                // of the library, fixed at compile
+  // b is brought into the layout that the library likes best, in one pass before the product;
+  // without this every thread does so for itself, again and again for every few rows of a.
+  bool pack_b = false;
 };
 
 class MatmulPrimitive {
@@ -43,23 +46,21 @@ class MatmulPrimitive {
   absl::Status Run(const void* a, const void* b, const void* bias, void* dst, std::byte* workspace);
 
   size_t WorkspaceBytes() const { return workspace_bytes_; }
-  // Of oneDNN: "brg:avx512_core".
+  // Of oneDNN: "brg:avx512_core"; "brg:avx512_core+pack" with b packed before.
   const std::string& implementation() const { return implementation_; }
 
  private:
   MatmulPrimitive(const MatmulProblem& problem, std::string_view where);
-  void AddArgument(int kind, const dnnl::memory::desc& layout);
-  absl::Status Bind(size_t argument, const void* data);
+  size_t Reserve(const dnnl::memory::desc& layout);
 
   std::string where_;
   int threads_;
-  dnnl::engine engine_;
-  dnnl::stream stream_;
-  dnnl::matmul primitive_;
-  std::vector<dnnl::memory> memories_;
-  std::vector<const void*> bound_;
-  std::vector<dnnl_exec_arg_t> arguments_;
+  bool bias_;
+  std::optional<BoundPrimitive> pack_b_;
+  std::optional<BoundPrimitive> product_;
   std::string implementation_;
+  // Offsets in the workspace.
+  size_t packed_b_ = 0, pack_scratchpad_ = 0, scratchpad_ = 0;
   size_t workspace_bytes_ = 0;
 };
 
