@@ -34,7 +34,9 @@ double Tolerance(const OpCase& op_case, const Oracle& oracle, size_t i, size_t e
                  DType dtype) {
   const double scale = oracle.scales[i][e];
   double tolerance = op_case.bound.c * EpsilonOf(WideType(run)) * scale;
-  if (run == DType::kBF16) tolerance += op_case.bound.narrow * EpsilonOf(run) * scale;
+  if (run == DType::kBF16) {
+    tolerance += op_case.bound.narrow * EpsilonOf(run) * oracle.rows[i][e];
+  }
   if (dtype == DType::kBF16) {
     tolerance += EpsilonOf(dtype) * std::abs(oracle.outputs[i].values[e]);
   }
@@ -79,8 +81,26 @@ std::string MistrustOutput(const OpCase& op_case, const Oracle& oracle, size_t i
   }
   const double tolerance = RootMeanSquare(tolerances);
   const double rms = RootMeanSquare(output.values);
-  if (tolerance <= 0.05 * rms) return "";
-  return absl::StrCat("has tolerance ", tolerance, ", above 5 % of its RMS ", rms);
+  // Two steps of bf16 at the largest number of a row are 2 to 6 % of the RMS by themselves.
+  const double limit = run == DType::kBF16 && op_case.bound.narrow > 0 ? 0.125 : 0.05;
+  if (tolerance <= limit * rms) return "";
+  return absl::StrCat("has tolerance ", tolerance, ", above ", 100 * limit, " % of its RMS ", rms);
+}
+
+// But at least the root mean square of all: errors of sums do not cancel as the sums do.
+std::vector<double> LargestOfRows(const HostTensor& tensor) {
+  std::vector<double> largest(tensor.values.size());
+  const Shape& shape = tensor.spec.shape;
+  const size_t width = shape.rank() == 0 ? 1 : static_cast<size_t>(shape[-1]);
+  const double rms = RootMeanSquare(tensor.values);
+  for (size_t row = 0; row < largest.size(); row += width) {
+    double of_row = rms;
+    for (size_t e = row; e < row + width; ++e) {
+      of_row = std::max(of_row, std::abs(tensor.values[e]));
+    }
+    std::fill_n(largest.begin() + static_cast<std::ptrdiff_t>(row), width, of_row);
+  }
+  return largest;
 }
 
 }  // namespace
@@ -88,6 +108,7 @@ std::string MistrustOutput(const OpCase& op_case, const Oracle& oracle, size_t i
 Oracle ComputeOracle(const OpCase& op_case, const std::vector<HostTensor>& inputs) {
   const std::vector<HostTensor> wide = WithFloatingType(inputs, DType::kF64);
   Oracle oracle{RunReference(op_case, wide), {}};
+  for (const HostTensor& output : oracle.outputs) oracle.rows.push_back(LargestOfRows(output));
   if (op_case.bound.scale == ErrorScale::kAbsoluteOp) {
     // An attribute of the op may be negative.
     for (HostTensor& output : AbsoluteValues(RunReference(op_case, AbsoluteValues(wide)))) {
@@ -114,6 +135,7 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
     if (!(got.spec.shape == want.spec.shape)) return "another shape\n";
     const DType dtype = got.spec.dtype;
     size_t wrong = 0, first = 0;
+    double allowed = 0;
     for (size_t e = 0; e < want.values.size(); ++e) {
       const bool must_equal = op_case.exact || !IsFloating(dtype);
       const double target = must_equal ? RoundTo(dtype, want.values[e]) : want.values[e];
@@ -121,12 +143,14 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
       const bool same =
           got.values[e] == target || (std::isnan(got.values[e]) && std::isnan(target));
       if (same || std::abs(got.values[e] - target) <= limit) continue;
-      if (wrong++ == 0) first = e;
+      if (wrong++ > 0) continue;
+      first = e;
+      allowed = limit;
     }
     if (wrong == 0) continue;
     absl::StrAppend(&findings, "output ", i, " (", got.spec.ToString(), "): ", wrong, " of ",
                     want.values.size(), " wrong, the first at ", first, ": ", got.values[first],
-                    " instead of ", want.values[first], "\n");
+                    " instead of ", want.values[first], " +- ", allowed, "\n");
   }
   return findings;
 }

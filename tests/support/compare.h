@@ -13,6 +13,8 @@ namespace hourglass::testing {
 struct Oracle {
   std::vector<HostTensor> outputs;
   std::vector<std::vector<double>> scales;  // as outputs
+  // The largest of its row or the RMS of all, as outputs; for runs in bf16.
+  std::vector<std::vector<double>> rows = {};
 };
 
 // `inputs` may be in any floating type.
@@ -24,7 +26,8 @@ std::string CompareOutputs(const OpCase& op_case, const Oracle& oracle,
                            const std::vector<HostTensor>& outputs, DType run);
 
 // Reasons not to trust the case itself: a constant output, a fraction of zeros other than declared,
-// a tolerance in `run` above 5 % of the root mean square. Empty if it is sound.
+// a tolerance in `run` above 5 % (bf16 inside: 12.5 %) of the root mean square. Empty if it is
+// sound.
 std::string Mistrust(const OpCase& op_case, const Oracle& oracle, DType run);
 
 // Largest |error| / (epsilon * scale) over floating outputs: what c has to exceed.

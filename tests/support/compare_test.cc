@@ -54,7 +54,7 @@ TEST(CompareOutputs, NamesOutputElementAndNumbers) {
   const OpCase op_case = AddCase(Numbers({1}), Numbers({2}));
   const Oracle oracle = ComputeOracle(op_case, MakeInputs(op_case, DType::kF32));
   EXPECT_EQ(CompareOutputs(op_case, oracle, Moved(oracle, 5, 1), DType::kF32),
-            "output 0 (f32[8]): 1 of 8 wrong, the first at 5: 4 instead of 3\n");
+            "output 0 (f32[8]): 1 of 8 wrong, the first at 5: 4 instead of 3 +- 3.57628e-07\n");
 }
 
 TEST(CompareOutputs, AnotherShapeIsWrong) {

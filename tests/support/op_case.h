@@ -40,7 +40,8 @@ enum class ErrorScale {
 struct ErrorBound {
   // f32, f64: |error| <= c * epsilon * scale. In a run in bf16 sums are kept in f32 and results
   // rounded to their type, so |error| <= c * epsilon(f32) * scale + epsilon * |result|, and
-  // narrow * epsilon(bf16) * scale more where something else is rounded to bf16 on the way.
+  // narrow * epsilon(bf16) * (the larger of the largest of its row, the last axis, and the RMS of
+  // all) more where factors inside are rounded to bf16 too.
   double c = 0;
   ErrorScale scale = ErrorScale::kLargest;
   std::string reason = {};

@@ -96,10 +96,11 @@ std::vector<CaseInput> ForwardInputs(const Case& c) {
 // A row of n scores is a sum of products of dh, an exponential and a weighted mean; errors of
 // single scores average out over the keys.
 const ErrorBound kForward{16.0, ErrorScale::kLargest,
-                          "scores of size up to 10 carry their roundings through exp"};
+                          "scores of size up to 10 carry their roundings through exp", 1.5};
 const ErrorBound kBackward{16.0, ErrorScale::kLargestOfAll,
                            "as forward, then sums over queries; rows of one key are zero but for "
-                           "rounding"};
+                           "rounding",
+                           2.75};
 
 OpCase ForwardCase(const Case& c) {
   const int floating = InputsOf(AttributesOf(c)).count - (c.dropout > 0 ? 1 : 0);

@@ -121,7 +121,8 @@ void Perturb(State& state) {
 }
 
 // Each node on the same inputs. Results are rounded to bf16 once, from f32 sums in another order:
-// they differ by one step of bf16, at most 2^-7 of the largest element.
+// they differ by one step of bf16, at most 2^-7 of the largest element. Attention rounds its
+// queries, its probabilities and the gradients of its scores on the way: three steps.
 TEST_P(Bf16ModelTest, OneDnnAgreesWithTheReferenceNodeByNode) {
   if (!CpuSupportsBf16()) GTEST_SKIP() << "this CPU does not multiply bf16";
   const auto model = MakeModel(GetParam().config);
@@ -149,7 +150,7 @@ TEST_P(Bf16ModelTest, OneDnnAgreesWithTheReferenceNodeByNode) {
   if (want->HasInput("random")) {
     ASSERT_TRUE(want->SetInput("random", random, sizeof(random)).ok());
   }
-  const auto difference = ComparePrograms(*want, *got, 0x1p-7);
+  const auto difference = ComparePrograms(*want, *got, 3 * 0x1p-7);
   ASSERT_TRUE(difference.ok()) << difference.status();
   EXPECT_EQ(difference->node, -1) << difference->description;
   EXPECT_GT(difference->worst, 0.0);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "hourglass/backends/onednn/attention_plan.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -16,8 +17,9 @@ namespace {
 constexpr int64_t kTileRows = 48;
 constexpr int64_t kBlockColumns = 2048;
 
-// T is the type of queries, keys, values, positions and the output.
-template <typename T>
+// T is the type of queries, keys, values, positions and the output; E that of the factors of
+// products inside.
+template <typename T, typename E>
 class AttentionKernel : public Kernel {
  public:
   explicit AttentionKernel(const AttentionPlan& plan)
@@ -25,15 +27,15 @@ class AttentionKernel : public Kernel {
         tile_rows_(std::min(kTileRows, plan.base)),
         strip_(tile_rows_, plan.BlockColumns(kBlockColumns)) {
     const int64_t rows = tile_rows_ * plan.padded;
-    at_.keys = layout_.AddFloats(plan.key_classes * plan.PanelFloats());
-    at_.values = layout_.AddFloats(plan.key_classes * plan.RowFloats());
+    at_.keys = layout_.template Add<E>(plan.key_classes * plan.PanelNumbers());
+    at_.values = layout_.template Add<E>(plan.key_classes * plan.template DepthNumbers<E>());
     at_.strip = layout_.AddFloats(strip_.floats);
-    at_.content_queries = layout_.AddFloats(rows);
+    at_.content_queries = layout_.template Add<E>(rows);
     at_.sums = layout_.AddFloats(rows);
     at_.state = layout_.AddFloats(3 * tile_rows_);
     if (plan.attributes.relative) {
-      at_.positions = layout_.AddFloats(plan.Classes() * plan.PanelFloats());
-      at_.position_queries = layout_.AddFloats(rows);
+      at_.positions = layout_.template Add<E>(plan.Classes() * plan.PanelNumbers());
+      at_.position_queries = layout_.template Add<E>(rows);
     }
     if (plan.attributes.dropout > 0) {
       at_.draws = layout_.AddBytes(KeptTile().DrawBytes(plan));
@@ -49,7 +51,7 @@ class AttentionKernel : public Kernel {
   }
   int64_t Executed() const override { return executed_; }
   std::string Implementation() const override {
-    return std::string("hourglass:attention:") + TileGemmTarget();
+    return absl::StrCat("hourglass:attention:", TileGemmTarget(), kPair<E> == 2 ? "_bf16" : "");
   }
 
   absl::Status Run(const RunContext&, std::span<const TensorView> in,
@@ -85,7 +87,10 @@ class AttentionKernel : public Kernel {
            position_queries = 0, sums = 0, state = 0, draws = 0, keep = 0;
   };
   struct Scratch {
-    float *keys, *values, *positions, *strip, *content_queries, *position_queries, *sums;
+    E *keys, *values, *positions;
+    float* strip;
+    E *content_queries, *position_queries;
+    float* sums;
     SoftmaxState state;
     uint8_t *draws, *keep;
   };
@@ -93,16 +98,17 @@ class AttentionKernel : public Kernel {
   Scratch ScratchOf(std::byte* workspace, int64_t part) const {
     std::byte* slice = workspace + static_cast<size_t>(part) * layout_.bytes();
     const auto floats = [&](size_t offset) { return reinterpret_cast<float*>(slice + offset); };
+    const auto factors = [&](size_t offset) { return reinterpret_cast<E*>(slice + offset); };
     const auto bytes = [&](size_t offset) { return reinterpret_cast<uint8_t*>(slice + offset); };
     const bool relative = plan_.attributes.relative;
     const bool dropout = plan_.attributes.dropout > 0;
     float* state = floats(at_.state);
-    return {floats(at_.keys),
-            floats(at_.values),
-            relative ? floats(at_.positions) : nullptr,
+    return {factors(at_.keys),
+            factors(at_.values),
+            relative ? factors(at_.positions) : nullptr,
             floats(at_.strip) + StripLayout::kFirst,
-            floats(at_.content_queries),
-            relative ? floats(at_.position_queries) : nullptr,
+            factors(at_.content_queries),
+            relative ? factors(at_.position_queries) : nullptr,
             floats(at_.sums),
             {state, state + tile_rows_, state + 2 * tile_rows_},
             dropout ? bytes(at_.draws) : nullptr,
@@ -116,7 +122,7 @@ class AttentionKernel : public Kernel {
     for (int64_t item = plan_.PartBegin(part); item < plan_.PartBegin(part + 1); ++item) {
       const int64_t head = item / plan_.sizes.batch;
       if (call.r != nullptr && head != packed_head) {
-        PackPositions(plan_, call.r, head, s.positions, nullptr);
+        PackPositions<T, E>(plan_, call.r, head, s.positions, nullptr);
       }
       packed_head = head;
       RunHead(call, s, item % plan_.sizes.batch, head);
@@ -125,8 +131,8 @@ class AttentionKernel : public Kernel {
 
   void RunHead(const Call& call, const Scratch& s, int64_t sequence, int64_t head) const {
     const HeadViews<const T> sources = ViewsOf(plan_, call.query, call.key_value, sequence, head);
-    PackKeys(plan_, sources.key, sources.key_stride, s.keys, nullptr);
-    PackKeys(plan_, sources.value, sources.key_stride, nullptr, s.values);
+    PackKeys<T, E>(plan_, sources.key, sources.key_stride, s.keys, nullptr);
+    PackKeys<T, E>(plan_, sources.value, sources.key_stride, nullptr, s.values);
     for (int64_t c = 0; c < plan_.query_classes; ++c) {
       for (int64_t first = 0; first < plan_.base; first += tile_rows_) {
         const QueryTile tile{first, std::min(tile_rows_, plan_.base - first)};
@@ -156,16 +162,16 @@ class AttentionKernel : public Kernel {
     std::memset(s.sums, 0, static_cast<size_t>(tile.rows * plan_.padded) * sizeof(float));
     bool first_block = true;
     for (int64_t c = 0; c < plan_.key_classes; ++c) {
-      const float* positions =
+      const E* positions =
           s.positions == nullptr
               ? nullptr
-              : s.positions + AttentionPlan::Class(query_class, c) * plan_.PanelFloats();
-      const ScoreFactors factors{s.content_queries, s.position_queries,
-                                 s.keys + c * plan_.PanelFloats(), positions};
+              : s.positions + AttentionPlan::Class(query_class, c) * plan_.PanelNumbers();
+      const ScoreFactors<E> factors{s.content_queries, s.position_queries,
+                                    s.keys + c * plan_.PanelNumbers(), positions};
       ForKeyBlocks(tile, kBlockColumns, [&](KeyBlock block) {
         ComputeScores(plan_, tile, block, factors, s.strip, strip_.stride);
         SoftmaxRows(s.strip, strip_.stride, tile.rows, tile.first + 1 - block.first, block.columns,
-                    first_block, s.state, KeptBlock(plan_, s.keep, c, block));
+                    first_block, s.state, KeptBlock(plan_, s.keep, c, block), kPair<E> == 2);
         if (!first_block) Rescale(s, tile);
         AddValues(s, c, tile, block);
         first_block = false;
@@ -182,19 +188,24 @@ class AttentionKernel : public Kernel {
   }
 
   void AddValues(const Scratch& s, int64_t key_class, QueryTile tile, KeyBlock block) const {
-    const float* values = s.values + key_class * plan_.RowFloats() + block.first * plan_.padded;
-    ForKeySums(tile, block, TileRows(plan_.padded),
+    constexpr int64_t pair = kPair<E>;
+    const int64_t padded = plan_.padded;
+    const int64_t stride = strip_.stride * pair;
+    const E* probabilities = reinterpret_cast<const E*>(s.strip);
+    const E* values =
+        s.values + key_class * plan_.template DepthNumbers<E>() + block.first * padded;
+    ForKeySums(tile, block, TileRows(padded), pair,
                [&](int64_t row, int64_t rows, int64_t column, int64_t depth) {
-                 TileGemm(rows, plan_.padded, depth,
-                          {s.strip + row * strip_.stride + column, strip_.stride, 1},
-                          values + column * plan_.padded, plan_.padded, s.sums + row * plan_.padded,
-                          plan_.padded, true);
+                 TileGemm(rows, padded, depth / pair,
+                          LeftFactor<E>{probabilities + row * stride + column, stride, pair},
+                          values + column * padded, padded * pair, s.sums + row * padded, padded,
+                          true);
                });
   }
 
   int64_t ValueFlops(QueryTile tile, KeyBlock block) const {
     int64_t pairs = 0;
-    ForKeySums(tile, block, TileRows(plan_.padded),
+    ForKeySums(tile, block, TileRows(plan_.padded), kPair<E>,
                [&](int64_t, int64_t rows, int64_t, int64_t depth) { pairs += rows * depth; });
     return 2 * pairs * plan_.padded;
   }
@@ -226,10 +237,9 @@ class AttentionKernel : public Kernel {
 KernelTable::Result MakeAttention(const AttentionOp& op, const NodeSpecs& node) {
   const int64_t flops = op.Count(node.inputs, node.outputs).needed;
   HG_ASSIGN_OR_RETURN(const AttentionPlan plan, PlanAttention(op.attributes(), node, flops));
-  if (node.inputs[0].dtype == DType::kBF16) {
-    return std::make_unique<AttentionKernel<BFloat16>>(plan);
-  }
-  return std::make_unique<AttentionKernel<float>>(plan);
+  if (plan.Pairs()) return std::make_unique<AttentionKernel<BFloat16, BFloat16>>(plan);
+  if (plan.bf16) return std::make_unique<AttentionKernel<BFloat16, float>>(plan);
+  return std::make_unique<AttentionKernel<float, float>>(plan);
 }
 
 }  // namespace hourglass::onednn

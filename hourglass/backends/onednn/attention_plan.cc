@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "hourglass/backends/onednn/kernel_util.h"
+#include "hourglass/backends/onednn/onednn_backend.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 
@@ -21,11 +22,14 @@ int64_t AttentionPlan::FirstPositionRow(int64_t a_class) const {
   return shift - g.MinDelta() - PositionStep() * (base - 1);
 }
 
+bool AttentionPlan::Pairs() const { return bf16 && sizes.head_width % 2 == 0 && CpuSupportsBf16(); }
+
 absl::StatusOr<AttentionPlan> PlanAttention(const AttentionAttributes& attributes,
                                             const NodeSpecs& node, int64_t flops) {
   HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
   AttentionPlan plan;
   plan.attributes = attributes;
+  plan.bf16 = node.inputs[0].dtype == DType::kBF16;
   plan.at = InputsOf(attributes);
   plan.sizes = SizesOf(attributes, node.inputs);
   const AttentionGeometry& g = attributes.geometry;
@@ -43,30 +47,6 @@ StripLayout::StripLayout(int64_t rows, int64_t columns) {
   stride = RoundUp(columns, kTileColumns) + 2 * kStripReach;
   if (stride / kTileColumns % 2 == 0) stride += kTileColumns;
   floats = kFirst + rows * stride + kPanelColumns;
-}
-
-void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
-                   const ScoreFactors& factors, float* strip, int64_t stride) {
-  const int64_t width = plan.sizes.head_width;
-  const int64_t places = plan.Places();
-  const bool relative = factors.position_queries != nullptr;
-  if (relative) {
-    // First, because it reaches beyond the rows' ends and its stores are the unaligned ones.
-    const int64_t skew = tile.first - (places - 1) - block.first;
-    ForPositionScores(tile, block, places,
-                      [&](int64_t row, int64_t rows, int64_t place, int64_t count) {
-                        const int64_t panel = RoundDown(place, kPanelColumns);
-                        TileGemm(rows, count, width,
-                                 {factors.position_queries + row * plan.padded, plan.padded, 1},
-                                 factors.positions + panel * width + (place - panel), kPanelColumns,
-                                 strip + row * (stride + 1) + place + skew, stride + 1, false);
-                      });
-  }
-  ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-    TileGemm(rows, columns, width, {factors.content_queries + row * plan.padded, plan.padded, 1},
-             factors.keys + (block.first + column) * width, kPanelColumns,
-             strip + row * stride + column, stride, relative);
-  });
 }
 
 int64_t ScoreFlops(const AttentionPlan& plan, QueryTile tile, KeyBlock block) {

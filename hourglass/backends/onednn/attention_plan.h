@@ -29,14 +29,22 @@ struct AttentionPlan {
   int64_t padded = 0;  // head width, rounded up to kTileColumns
   int64_t parts = 1;   // ranges of (head, sequence) that run at the same time
   float scale = 1.0f;  // of the scores
+  bool bf16 = false;   // queries, keys, values and positions; else they are f32
+
+  // Whether bf16 is multiplied as it is, in pairs along the head width and along rows.
+  bool Pairs() const;
 
   int64_t Items() const { return sizes.batch * sizes.heads; }
   int64_t PartBegin(int64_t part) const { return Items() * part / parts; }
   // Columns of packed keys and positions of one class.
   int64_t Places() const { return RoundUp(base, kPanelColumns); }
-  // Floats of one class: packed in panels, in rows.
-  int64_t PanelFloats() const { return Places() * sizes.head_width; }
-  int64_t RowFloats() const { return base * padded; }
+  // Numbers of one class: packed in panels, in rows, as the depth of a sum.
+  int64_t PanelNumbers() const { return Places() * sizes.head_width; }
+  int64_t RowNumbers() const { return base * padded; }
+  template <typename E>
+  int64_t DepthNumbers() const {
+    return RoundUp(base, kPair<E>) * padded;
+  }
   // Only one side has several classes, so their pairs have one index.
   int64_t Classes() const { return query_classes * key_classes; }
   static int64_t Class(int64_t query_class, int64_t key_class) { return query_class + key_class; }
@@ -88,7 +96,11 @@ HeadViews<T> ViewsOf(const AttentionPlan& plan, T* query, T* key_value, int64_t 
 // Places in a workspace, 64-byte aligned.
 class ScratchLayout {
  public:
-  size_t AddFloats(int64_t count) { return AddBytes(static_cast<size_t>(count) * sizeof(float)); }
+  size_t AddFloats(int64_t count) { return Add<float>(count); }
+  template <typename E>
+  size_t Add(int64_t count) {
+    return AddBytes(static_cast<size_t>(count) * sizeof(E));
+  }
   size_t AddBytes(size_t bytes) {
     const size_t offset = bytes_;
     bytes_ += (bytes + 63) / 64 * 64;
@@ -109,59 +121,83 @@ struct StripLayout {
   static constexpr int64_t kFirst = kPanelColumns;  // where row 0, column 0 lies
 };
 
-// Every class: panels [class][places][head width] and, if rows is not null, [class][base][padded].
-template <typename T>
-void PackPositions(const AttentionPlan& plan, const T* r, int64_t head, float* panels,
-                   float* rows) {
+// Every class: panels [class][places][head width] and, if depth is not null, what PackDepth makes.
+template <typename T, typename E>
+void PackPositions(const AttentionPlan& plan, const T* r, int64_t head, E* panels, E* depth) {
   const int64_t width = plan.sizes.head_width;
   const int64_t stride = plan.sizes.width * plan.PositionStep();
   for (int64_t c = 0; c < plan.Classes(); ++c) {
     const T* first = r + plan.FirstPositionRow(c) * plan.sizes.width + head * width;
     PackTransposed(first, stride, plan.base, width, plan.Places() - plan.base, plan.Places(),
-                   panels + c * plan.PanelFloats());
-    if (rows != nullptr) {
-      PackRows(first, stride, plan.base, width, plan.padded, nullptr, 1.0f,
-               rows + c * plan.RowFloats());
+                   panels + c * plan.PanelNumbers());
+    if (depth != nullptr) {
+      PackDepth(first, stride, plan.base, width, plan.padded,
+                depth + c * plan.template DepthNumbers<E>());
     }
   }
 }
 
 // Every key class, keys or values: as PackPositions, but columns begin at 0. Either may be null.
-template <typename T>
-void PackKeys(const AttentionPlan& plan, const T* src, int64_t src_stride, float* panels,
-              float* rows) {
+template <typename T, typename E>
+void PackKeys(const AttentionPlan& plan, const T* src, int64_t src_stride, E* panels, E* depth) {
   const int64_t stride = src_stride * plan.key_classes;
   for (int64_t c = 0; c < plan.key_classes; ++c) {
     const T* first = src + c * src_stride;
     if (panels != nullptr) {
       PackTransposed(first, stride, plan.base, plan.sizes.head_width, 0, plan.Places(),
-                     panels + c * plan.PanelFloats());
+                     panels + c * plan.PanelNumbers());
     }
-    if (rows != nullptr) {
-      PackRows(first, stride, plan.base, plan.sizes.head_width, plan.padded, nullptr, 1.0f,
-               rows + c * plan.RowFloats());
+    if (depth != nullptr) {
+      PackDepth(first, stride, plan.base, plan.sizes.head_width, plan.padded,
+                depth + c * plan.template DepthNumbers<E>());
     }
   }
 }
 
 // The tile's queries [rows, padded], with bias, times scale / ln 2: scores come out to the base 2.
-template <typename T>
+template <typename T, typename E>
 void PackQueries(const AttentionPlan& plan, const HeadViews<const T>& head, int64_t query_class,
-                 QueryTile tile, const float* bias, float* dst) {
+                 QueryTile tile, const float* bias, E* dst) {
   const int64_t i = tile.first * plan.query_classes + query_class;
   PackRows(head.query + i * head.query_stride, plan.query_classes * head.query_stride, tile.rows,
            plan.sizes.head_width, plan.padded, bias, plan.scale * kLog2E, dst);
 }
 
 // The factors of a strip of scores; position factors are null without relative positions.
+template <typename E>
 struct ScoreFactors {
-  const float* content_queries = nullptr;   // [rows, padded]
-  const float* position_queries = nullptr;  // [rows, padded]
-  const float* keys = nullptr;              // panels of the key class
-  const float* positions = nullptr;         // panels of the class
+  const E* content_queries = nullptr;   // [rows, padded]
+  const E* position_queries = nullptr;  // [rows, padded]
+  const E* keys = nullptr;              // panels of the key class
+  const E* positions = nullptr;         // panels of the class
 };
+
+template <typename E>
 void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
-                   const ScoreFactors& factors, float* strip, int64_t stride);
+                   const ScoreFactors<E>& factors, float* strip, int64_t stride) {
+  constexpr int64_t pair = kPair<E>;
+  const int64_t width = plan.sizes.head_width;
+  const int64_t places = plan.Places();
+  const bool relative = factors.position_queries != nullptr;
+  if (relative) {
+    // First, because it reaches beyond the rows' ends and its stores are the unaligned ones.
+    const int64_t skew = tile.first - (places - 1) - block.first;
+    ForPositionScores(
+        tile, block, places, [&](int64_t row, int64_t rows, int64_t place, int64_t count) {
+          const int64_t panel = RoundDown(place, kPanelColumns);
+          TileGemm(rows, count, width / pair,
+                   LeftFactor<E>{factors.position_queries + row * plan.padded, plan.padded, pair},
+                   factors.positions + panel * width + (place - panel) * pair, kPanelColumns * pair,
+                   strip + row * (stride + 1) + place + skew, stride + 1, false);
+        });
+  }
+  ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+    TileGemm(rows, columns, width / pair,
+             LeftFactor<E>{factors.content_queries + row * plan.padded, plan.padded, pair},
+             factors.keys + (block.first + column) * width, kPanelColumns * pair,
+             strip + row * stride + column, stride, relative);
+  });
+}
 // FLOPs of that.
 int64_t ScoreFlops(const AttentionPlan& plan, QueryTile tile, KeyBlock block);
 

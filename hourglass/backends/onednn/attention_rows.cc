@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "hourglass/backends/onednn/attention_tiles.h"
 #include "hourglass/backends/onednn/tile_gemm.h"
 
 // clang-format off
@@ -66,10 +67,19 @@ HWY_INLINE hn::Vec<FourFloats> LoadFour(const BFloat16* from) {
   const auto bits = hn::LoadU(hn::FixedTag<uint16_t, 4>(), reinterpret_cast<const uint16_t*>(from));
   return hn::BitCast(FourFloats(), hn::ShiftLeft<16>(hn::PromoteTo(wide, bits)));
 }
+// Pairs of bf16 are moved as they are.
+struct Pair {
+  BFloat16 first, second;
+};
+HWY_INLINE hn::Vec<FourFloats> LoadFour(const Pair* from) {
+  return hn::LoadU(FourFloats(), reinterpret_cast<const float*>(from));
+}
 
 // Transposes 4 x 4 at a time; 4 lanes on every instruction set.
-template <typename T>
-HWY_INLINE void Transpose4(const T* src, int64_t src_stride, float* dst) {
+template <typename T, typename To>
+HWY_INLINE void Transpose4(const T* src, int64_t src_stride, To* to) {
+  static_assert(sizeof(To) == sizeof(float));
+  float* dst = reinterpret_cast<float*>(to);
   const FourFloats d;
   const hn::FixedTag<double, 2> dd;
   const auto r0 = LoadFour(src);
@@ -87,9 +97,9 @@ HWY_INLINE void Transpose4(const T* src, int64_t src_stride, float* dst) {
 }
 
 // Rows of src into neighbouring columns of one panel.
-template <typename T>
+template <typename T, typename To>
 HWY_INLINE void TransposeIntoPanel(const T* src, int64_t src_stride, int64_t rows, int64_t width,
-                                   float* panel) {
+                                   To* panel) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     for (int64_t t = r; t < r + 4; ++t) FetchRow(src + (t + kRowsAhead) * src_stride, width);
@@ -99,26 +109,27 @@ HWY_INLINE void TransposeIntoPanel(const T* src, int64_t src_stride, int64_t row
     }
     for (; i < width; ++i) {
       for (int64_t t = r; t < r + 4; ++t) {
-        panel[i * kPanelColumns + t] = static_cast<float>(src[t * src_stride + i]);
+        panel[i * kPanelColumns + t] = static_cast<To>(src[t * src_stride + i]);
       }
     }
   }
   for (; r < rows; ++r) {
     for (int64_t i = 0; i < width; ++i) {
-      panel[i * kPanelColumns + r] = static_cast<float>(src[r * src_stride + i]);
+      panel[i * kPanelColumns + r] = static_cast<To>(src[r * src_stride + i]);
     }
   }
 }
 
-template <typename T>
+template <typename T, typename To>
 HWY_INLINE void PackTransposedOf(const T* src, int64_t src_stride, int64_t rows, int64_t width,
-                                 int64_t first_column, int64_t columns, float* panels) {
+                                 int64_t first_column, int64_t columns, To* panels) {
   for (int64_t begin = 0; begin < columns; begin += kPanelColumns) {
-    float* panel = panels + begin * width;
+    To* panel = panels + begin * width;
     const int64_t from = std::max(begin, first_column);
     const int64_t to = std::min(begin + kPanelColumns, first_column + rows);
     if (to - from < kPanelColumns) {
-      std::memset(panel, 0, static_cast<size_t>(width * kPanelColumns) * sizeof(float));
+      std::memset(static_cast<void*>(panel), 0,
+                  static_cast<size_t>(width * kPanelColumns) * sizeof(To));
     }
     if (from < to) {
       TransposeIntoPanel(src + (from - first_column) * src_stride, src_stride, to - from, width,
@@ -136,9 +147,15 @@ void PackTransposedBf16(const BFloat16* src, int64_t src_stride, int64_t rows, i
   PackTransposedOf(src, src_stride, rows, width, first_column, columns, panels);
 }
 
-template <typename T>
+void PackTransposedPairs(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                         int64_t first_column, int64_t columns, BFloat16* panels) {
+  PackTransposedOf(reinterpret_cast<const Pair*>(src), src_stride / 2, rows, width / 2,
+                   first_column, columns, reinterpret_cast<Pair*>(panels));
+}
+
+template <typename T, typename To>
 HWY_INLINE void PackRowsOf(const T* src, int64_t src_stride, int64_t rows, int64_t width,
-                           int64_t padded, const float* bias, float factor, float* dst) {
+                           int64_t padded, const float* bias, float factor, To* dst) {
   const FloatTag d;
   const FloatVec factor_v = hn::Set(d, factor);
   for (int64_t r = 0; r < rows; ++r, src += src_stride, dst += padded) {
@@ -148,7 +165,7 @@ HWY_INLINE void PackRowsOf(const T* src, int64_t src_stride, int64_t rows, int64
       if (bias != nullptr) x = hn::Add(x, vector.Load(d, bias + i));
       vector.Store(hn::Mul(x, factor_v), d, dst + i);
     });
-    std::fill(dst + width, dst + padded, 0.0f);
+    std::fill(dst + width, dst + padded, To(0.0f));
   }
 }
 
@@ -159,6 +176,43 @@ void PackRowsF32(const float* src, int64_t src_stride, int64_t rows, int64_t wid
 void PackRowsBf16(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
                   int64_t padded, const float* bias, float factor, float* dst) {
   PackRowsOf(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+void PackRowsNarrow(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t padded, const float* bias, float factor, BFloat16* dst) {
+  PackRowsOf(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+// The pairs of two rows; loads and stores whole vectors.
+void PairRowsImpl(const BFloat16* first, const BFloat16* second, int64_t count, BFloat16* dst) {
+  const UintTag d;
+  const HalfTag half;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto load = [&](const BFloat16* from) HWY_ATTR {
+    return hn::PromoteTo(d, hn::LoadU(half, reinterpret_cast<const uint16_t*>(from)));
+  };
+  for (int64_t i = 0; i < count; i += lanes) {
+    UintVec pairs = load(first + i);
+    if (second != nullptr) pairs = hn::Or(pairs, hn::ShiftLeft<16>(load(second + i)));
+    hn::StoreU(pairs, d, reinterpret_cast<uint32_t*>(dst + 2 * i));
+  }
+}
+
+void PackDepthPairs(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t padded, BFloat16* dst) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(UintTag()));
+  const int64_t whole = width / lanes * lanes;
+  for (int64_t r = 0; r < rows; r += 2, dst += 2 * padded) {
+    const BFloat16* first = src + r * src_stride;
+    const BFloat16* second = r + 1 < rows ? first + src_stride : nullptr;
+    FetchRow(first + kRowsAhead * src_stride, width);
+    FetchRow(first + (kRowsAhead + 1) * src_stride, width);
+    PairRowsImpl(first, second, whole, dst);
+    for (int64_t i = whole; i < padded; ++i) {
+      dst[2 * i] = i < width ? first[i] : BFloat16();
+      dst[2 * i + 1] = i < width && second != nullptr ? second[i] : BFloat16();
+    }
+  }
 }
 
 template <typename T>
@@ -205,11 +259,12 @@ void AddRowSumImpl(const float* src, int64_t src_stride, int64_t rows, int64_t w
 }
 
 template <typename T>
-HWY_INLINE void RowDotsOf(const float* x, int64_t x_stride, const T* y, int64_t y_stride,
-                          int64_t rows, int64_t width, float* dots) {
+HWY_INLINE void RowDotsOf(const T* x, const T* y, int64_t stride, int64_t rows, int64_t width,
+                          float* dots) {
   const FloatTag d;
-  for (int64_t r = 0; r < rows; ++r, x += x_stride, y += y_stride) {
-    FetchRow(y + kRowsAhead * y_stride, width);
+  for (int64_t r = 0; r < rows; ++r, x += stride, y += stride) {
+    FetchRow(x + kRowsAhead * stride, width);
+    FetchRow(y + kRowsAhead * stride, width);
     FloatVec sum = hn::Zero(d);
     ForVectors(static_cast<size_t>(width), [&](size_t i, auto vector) HWY_ATTR {
       sum = hn::MulAdd(vector.Load(d, x + i), vector.Load(d, y + i), sum);
@@ -217,14 +272,13 @@ HWY_INLINE void RowDotsOf(const float* x, int64_t x_stride, const T* y, int64_t 
     dots[r] = Sum(sum);
   }
 }
-
-void RowDotsF32(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
-                int64_t width, float* dots) {
-  RowDotsOf(x, x_stride, y, y_stride, rows, width, dots);
+void RowDotsF32(const float* x, const float* y, int64_t stride, int64_t rows, int64_t width,
+                float* dots) {
+  RowDotsOf(x, y, stride, rows, width, dots);
 }
-void RowDotsBf16(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride,
-                 int64_t rows, int64_t width, float* dots) {
-  RowDotsOf(x, x_stride, y, y_stride, rows, width, dots);
+void RowDotsBf16(const BFloat16* x, const BFloat16* y, int64_t stride, int64_t rows, int64_t width,
+                 float* dots) {
+  RowDotsOf(x, y, stride, rows, width, dots);
 }
 
 int64_t DrawKeptImpl(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
@@ -256,11 +310,16 @@ HWY_INLINE FloatVec Drop(FloatVec x, const uint8_t* keep, FloatVec scale) {
   return hn::IfThenElseZero(hn::RebindMask(d, hn::Gt(kept, hn::Zero(di))), hn::Mul(x, scale));
 }
 
-HWY_INLINE void ZeroTail(float* row, int64_t begin, int64_t visible) {
-  const FloatTag d;
-  const int64_t end = (visible + kTileColumns - 1) / kTileColumns * kTileColumns + kTileColumns;
-  for (int64_t i = begin; i < end; i += static_cast<int64_t>(hn::Lanes(d))) {
-    hn::StoreU(hn::Zero(d), d, row + i);
+// Results of a strip, written where the scores were read: floats, or bf16 that never overtake them.
+HWY_INLINE void StoreInStrip(FloatVec v, float* to) { hn::StoreU(v, FloatTag(), to); }
+HWY_INLINE void StoreInStrip(FloatVec v, BFloat16* to) { FullVector().Store(v, FloatTag(), to); }
+
+// Of pairs one more is read than of single numbers.
+template <typename E>
+HWY_INLINE void ZeroTail(E* row, int64_t begin, int64_t visible) {
+  const int64_t end = RoundUp(visible, kTileColumns) + kPair<E> * kTileColumns;
+  for (int64_t i = begin; i < end; i += static_cast<int64_t>(hn::Lanes(FloatTag()))) {
+    StoreInStrip(hn::Zero(FloatTag()), row + i);
   }
 }
 
@@ -303,9 +362,9 @@ HWY_INLINE float RowMaximum(const float* row, int64_t count) {
 }
 
 // The sum is of all probabilities, also of those that dropout takes away.
-template <bool kDropout>
-HWY_INLINE float ExpRow(float* row, int64_t count, float maximum, const uint8_t* keep_row,
-                        float scale) {
+template <bool kDropout, typename E>
+HWY_INLINE float ExpRow(const float* row, int64_t count, float maximum, const uint8_t* keep_row,
+                        float scale, E* out) {
   const FloatTag d;
   const FloatVec maximum_v = hn::Set(d, maximum);
   FloatVec sum = hn::Zero(d);
@@ -313,27 +372,31 @@ HWY_INLINE float ExpRow(float* row, int64_t count, float maximum, const uint8_t*
     FloatVec p = keep(Exp2(hn::Sub(hn::LoadU(d, row + i), maximum_v)), hn::Zero(d));
     sum = hn::Add(sum, p);
     if constexpr (kDropout) p = Drop(p, keep_row + i, hn::Set(d, scale));
-    hn::StoreU(p, d, row + i);
+    StoreInStrip(p, out + i);
   });
-  ZeroTail(row, end, count);
+  ZeroTail(out, end, count);
   return Sum(sum);
 }
 
-void SoftmaxRowsImpl(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
-                     int64_t columns, bool first_block, SoftmaxState state, KeptRows kept) {
+template <typename E>
+HWY_INLINE void SoftmaxRowsTo(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
+                              int64_t columns, bool first_block, SoftmaxState state,
+                              KeptRows kept) {
   for (int64_t t = 0; t < rows; ++t) {
     float* row = strip + t * stride;
+    E* out = reinterpret_cast<E*>(row);
     const int64_t count = std::clamp<int64_t>(first_visible + t, 0, columns);
     state.rescale[t] = 1.0f;
     if (count == 0) {
-      ZeroTail(row, 0, 0);
+      ZeroTail(out, 0, 0);
       continue;
     }
     float maximum = RowMaximum(row, count);
     if (!first_block && maximum < state.maximum[t]) maximum = state.maximum[t];
-    const float sum = kept.keep != nullptr ? ExpRow<true>(row, count, maximum,
-                                                          kept.keep + t * kept.stride, kept.scale)
-                                           : ExpRow<false>(row, count, maximum, nullptr, 1.0f);
+    const float sum =
+        kept.keep != nullptr
+            ? ExpRow<true>(row, count, maximum, kept.keep + t * kept.stride, kept.scale, out)
+            : ExpRow<false>(row, count, maximum, nullptr, 1.0f, out);
     if (first_block) {
       state.sum[t] = sum;
     } else {
@@ -345,9 +408,20 @@ void SoftmaxRowsImpl(float* strip, int64_t stride, int64_t rows, int64_t first_v
   }
 }
 
-template <bool kDropout>
-HWY_INLINE void GradientRow(float* scores, float* gradient, int64_t count, float log_sum,
-                            float delta, const uint8_t* keep_row, float scale) {
+void SoftmaxRowsImpl(float* strip, int64_t stride, int64_t rows, int64_t first_visible,
+                     int64_t columns, bool first_block, SoftmaxState state, KeptRows kept,
+                     bool narrow) {
+  if (narrow) {
+    SoftmaxRowsTo<BFloat16>(strip, stride, rows, first_visible, columns, first_block, state, kept);
+  } else {
+    SoftmaxRowsTo<float>(strip, stride, rows, first_visible, columns, first_block, state, kept);
+  }
+}
+
+template <bool kDropout, typename E>
+HWY_INLINE void GradientRow(const float* scores, const float* gradient, int64_t count,
+                            float log_sum, float delta, const uint8_t* keep_row, float scale,
+                            E* probability, E* d_score) {
   const FloatTag d;
   const FloatVec log_sum_v = hn::Set(d, log_sum);
   const FloatVec delta_v = hn::Set(d, delta);
@@ -356,29 +430,44 @@ HWY_INLINE void GradientRow(float* scores, float* gradient, int64_t count, float
     FloatVec g = keep(hn::LoadU(d, gradient + i), hn::Zero(d));
     if constexpr (kDropout) {
       g = Drop(g, keep_row + i, hn::Set(d, scale));
-      hn::StoreU(Drop(p, keep_row + i, hn::Set(d, scale)), d, scores + i);
+      StoreInStrip(Drop(p, keep_row + i, hn::Set(d, scale)), probability + i);
     } else {
-      hn::StoreU(p, d, scores + i);
+      StoreInStrip(p, probability + i);
     }
-    hn::StoreU(hn::Mul(p, hn::Sub(g, delta_v)), d, gradient + i);
+    StoreInStrip(hn::Mul(p, hn::Sub(g, delta_v)), d_score + i);
   });
-  ZeroTail(scores, end, count);
-  ZeroTail(gradient, end, count);
+  ZeroTail(probability, end, count);
+  ZeroTail(d_score, end, count);
+}
+
+template <typename E>
+HWY_INLINE void SoftmaxGradientRowsTo(float* probabilities, float* gradients, int64_t stride,
+                                      int64_t rows, int64_t first_visible, int64_t columns,
+                                      const float* log_sum, const float* delta, KeptRows kept) {
+  for (int64_t t = 0; t < rows; ++t) {
+    float* row = probabilities + t * stride;
+    float* gradient = gradients + t * stride;
+    E* p = reinterpret_cast<E*>(row);
+    E* d_score = reinterpret_cast<E*>(gradient);
+    const int64_t count = std::clamp<int64_t>(first_visible + t, 0, columns);
+    if (kept.keep != nullptr) {
+      GradientRow<true>(row, gradient, count, log_sum[t], delta[t], kept.keep + t * kept.stride,
+                        kept.scale, p, d_score);
+    } else {
+      GradientRow<false>(row, gradient, count, log_sum[t], delta[t], nullptr, 1.0f, p, d_score);
+    }
+  }
 }
 
 void SoftmaxGradientRowsImpl(float* probabilities, float* gradients, int64_t stride, int64_t rows,
                              int64_t first_visible, int64_t columns, const float* log_sum,
-                             const float* delta, KeptRows kept) {
-  for (int64_t t = 0; t < rows; ++t) {
-    float* row = probabilities + t * stride;
-    float* gradient = gradients + t * stride;
-    const int64_t count = std::clamp<int64_t>(first_visible + t, 0, columns);
-    if (kept.keep != nullptr) {
-      GradientRow<true>(row, gradient, count, log_sum[t], delta[t], kept.keep + t * kept.stride,
-                        kept.scale);
-    } else {
-      GradientRow<false>(row, gradient, count, log_sum[t], delta[t], nullptr, 1.0f);
-    }
+                             const float* delta, KeptRows kept, bool narrow) {
+  if (narrow) {
+    SoftmaxGradientRowsTo<BFloat16>(probabilities, gradients, stride, rows, first_visible, columns,
+                                    log_sum, delta, kept);
+  } else {
+    SoftmaxGradientRowsTo<float>(probabilities, gradients, stride, rows, first_visible, columns,
+                                 log_sum, delta, kept);
   }
 }
 
@@ -393,6 +482,10 @@ namespace {
 
 HWY_EXPORT(PackTransposedF32);
 HWY_EXPORT(PackTransposedBf16);
+HWY_EXPORT(PackTransposedPairs);
+HWY_EXPORT(PackRowsNarrow);
+HWY_EXPORT(PackDepthPairs);
+HWY_EXPORT(PairRowsImpl);
 HWY_EXPORT(PackRowsF32);
 HWY_EXPORT(PackRowsBf16);
 HWY_EXPORT(UnpackRowsF32);
@@ -418,6 +511,12 @@ void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64
   (src, src_stride, rows, width, first_column, columns, panels);
 }
 
+void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t first_column, int64_t columns, BFloat16* panels) {
+  HWY_DYNAMIC_DISPATCH(PackTransposedPairs)
+  (src, src_stride, rows, width, first_column, columns, panels);
+}
+
 void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst) {
   HWY_DYNAMIC_DISPATCH(PackRowsF32)(src, src_stride, rows, width, padded, bias, factor, dst);
@@ -425,6 +524,28 @@ void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width,
 void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst) {
   HWY_DYNAMIC_DISPATCH(PackRowsBf16)(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+              const float* bias, float factor, BFloat16* dst) {
+  HWY_DYNAMIC_DISPATCH(PackRowsNarrow)(src, src_stride, rows, width, padded, bias, factor, dst);
+}
+
+void PackDepth(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               float* dst) {
+  PackRows(src, src_stride, rows, width, padded, nullptr, 1.0f, dst);
+}
+void PackDepth(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               float* dst) {
+  PackRows(src, src_stride, rows, width, padded, nullptr, 1.0f, dst);
+}
+void PackDepth(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               BFloat16* dst) {
+  HWY_DYNAMIC_DISPATCH(PackDepthPairs)(src, src_stride, rows, width, padded, dst);
+}
+
+void PairRows(const BFloat16* first, const BFloat16* second, int64_t count, BFloat16* dst) {
+  HWY_DYNAMIC_DISPATCH(PairRowsImpl)(first, second, count, dst);
 }
 
 void UnpackRows(const float* src, const float* other, int64_t src_stride, int64_t rows,
@@ -447,13 +568,13 @@ void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width
   HWY_DYNAMIC_DISPATCH(AddRowSumImpl)(src, src_stride, rows, width, factor, sum);
 }
 
-void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
-             int64_t width, float* dots) {
-  HWY_DYNAMIC_DISPATCH(RowDotsF32)(x, x_stride, y, y_stride, rows, width, dots);
+void RowDots(const float* x, const float* y, int64_t stride, int64_t rows, int64_t width,
+             float* dots) {
+  HWY_DYNAMIC_DISPATCH(RowDotsF32)(x, y, stride, rows, width, dots);
 }
-void RowDots(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride, int64_t rows,
-             int64_t width, float* dots) {
-  HWY_DYNAMIC_DISPATCH(RowDotsBf16)(x, x_stride, y, y_stride, rows, width, dots);
+void RowDots(const BFloat16* x, const BFloat16* y, int64_t stride, int64_t rows, int64_t width,
+             float* dots) {
+  HWY_DYNAMIC_DISPATCH(RowDotsBf16)(x, y, stride, rows, width, dots);
 }
 
 int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t threshold,
@@ -462,16 +583,16 @@ int64_t DrawKept(const CounterRng& rng, uint64_t first, int64_t count, uint32_t 
 }
 
 void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible, int64_t columns,
-                 bool first_block, SoftmaxState state, KeptRows kept) {
+                 bool first_block, SoftmaxState state, KeptRows kept, bool narrow) {
   HWY_DYNAMIC_DISPATCH(SoftmaxRowsImpl)
-  (strip, stride, rows, first_visible, columns, first_block, state, kept);
+  (strip, stride, rows, first_visible, columns, first_block, state, kept, narrow);
 }
 
 void SoftmaxGradientRows(float* probabilities, float* gradients, int64_t stride, int64_t rows,
                          int64_t first_visible, int64_t columns, const float* log_sum,
-                         const float* delta, KeptRows kept) {
+                         const float* delta, KeptRows kept, bool narrow) {
   HWY_DYNAMIC_DISPATCH(SoftmaxGradientRowsImpl)
-  (probabilities, gradients, stride, rows, first_visible, columns, log_sum, delta, kept);
+  (probabilities, gradients, stride, rows, first_visible, columns, log_sum, delta, kept, narrow);
 }
 
 }  // namespace hourglass::onednn

@@ -1,7 +1,8 @@
 #pragma once
 // The parts of attention that are not products, on rows of floats: packing, softmax, its gradient,
 // dropout. One thread; instructions are chosen at run time. Strides are in elements. What lies
-// outside the kernel may be bf16; inside all is f32.
+// outside the kernel may be bf16; inside, the factors of products are f32, or bf16 in pairs
+// (tile_gemm.h), and all else is f32.
 
 #include <cstdint>
 
@@ -16,6 +17,9 @@ void PackTransposed(const float* src, int64_t src_stride, int64_t rows, int64_t 
                     int64_t first_column, int64_t columns, float* panels);
 void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
                     int64_t first_column, int64_t columns, float* panels);
+// Pairs along the width, which is even: [width / 2, kPanelColumns] pairs a panel.
+void PackTransposed(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width,
+                    int64_t first_column, int64_t columns, BFloat16* panels);
 
 // dst [rows, padded] = (src [rows, width] + bias [width]) * factor, zero behind width; bias may be
 // null.
@@ -23,6 +27,20 @@ void PackRows(const float* src, int64_t src_stride, int64_t rows, int64_t width,
               const float* bias, float factor, float* dst);
 void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
               const float* bias, float factor, float* dst);
+void PackRows(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+              const float* bias, float factor, BFloat16* dst);
+
+// A right factor whose depth are the rows: [rows, padded], zero behind width; for bf16
+// [(rows + 1) / 2, padded] pairs of neighbouring rows, with a row of zeros behind the last.
+void PackDepth(const float* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               float* dst);
+void PackDepth(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               float* dst);
+void PackDepth(const BFloat16* src, int64_t src_stride, int64_t rows, int64_t width, int64_t padded,
+               BFloat16* dst);
+
+// dst = count pairs (first[i], second[i]); count is a multiple of 16, second may be null: zeros.
+void PairRows(const BFloat16* first, const BFloat16* second, int64_t count, BFloat16* dst);
 
 // dst [rows, width] = (src + other) * factor; `other` lies like src, [rows, width] with rows
 // src_stride apart, and may be null.
@@ -38,11 +56,11 @@ void ScaleRow(int64_t width, float factor, float* row);
 void AddRowSum(const float* src, int64_t src_stride, int64_t rows, int64_t width, float factor,
                float* sum);
 
-// dots[r] = x row r . y row r.
-void RowDots(const float* x, int64_t x_stride, const float* y, int64_t y_stride, int64_t rows,
-             int64_t width, float* dots);
-void RowDots(const float* x, int64_t x_stride, const BFloat16* y, int64_t y_stride, int64_t rows,
-             int64_t width, float* dots);
+// dots[r] = x row r . y row r; both have rows `stride` apart.
+void RowDots(const float* x, const float* y, int64_t stride, int64_t rows, int64_t width,
+             float* dots);
+void RowDots(const BFloat16* x, const BFloat16* y, int64_t stride, int64_t rows, int64_t width,
+             float* dots);
 
 // Bytes 1 (kept) or 0 for elements [first, first + count) of a stream; keep has 64 bytes to spare
 // behind its end. Returns where in keep the first one lies (below 4).
@@ -59,19 +77,20 @@ struct KeptRows {
 // Softmax to the base 2, block after block of columns: scores of `rows` rows become
 // 2^(score - maximum); maximum and sum of each row are carried on, and rescale says by which factor
 // what was summed with the old maximum shrinks. Row t has clamp(first_visible + t, 0, columns)
-// columns; at least 16 floats behind them become zero.
+// columns; at least 16 numbers behind them become zero. With `narrow` the results are bf16, at the
+// beginning of the memory of their row.
 struct SoftmaxState {
   float* maximum;  // [rows]
   float* sum;      // [rows]
   float* rescale;  // [rows]
 };
 void SoftmaxRows(float* strip, int64_t stride, int64_t rows, int64_t first_visible, int64_t columns,
-                 bool first_block, SoftmaxState state, KeptRows kept);
+                 bool first_block, SoftmaxState state, KeptRows kept, bool narrow);
 
 // probabilities: scores become the probabilities p = 2^(score - log_sum[row]) (those that met the
 // values: dropout included); gradients: d_p become p (d_p - delta[row]). Columns as in SoftmaxRows.
 void SoftmaxGradientRows(float* probabilities, float* gradients, int64_t stride, int64_t rows,
                          int64_t first_visible, int64_t columns, const float* log_sum,
-                         const float* delta, KeptRows kept);
+                         const float* delta, KeptRows kept, bool narrow);
 
 }  // namespace hourglass::onednn

@@ -111,14 +111,16 @@ void ForPositionScores(QueryTile q, KeyBlock k, int64_t places_of_all, F&& f) {
   }
 }
 
+// Sums along the depth begin and end at multiples of `pair`: what is summed in addition is zero.
+
 // Rows += strip x (values or keys): f(row, rows, column, depth).
 template <typename F>
-void ForKeySums(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
+void ForKeySums(QueryTile q, KeyBlock k, int64_t grain, int64_t pair, F&& f) {
   for (int64_t c = 0; c < k.columns; c += kTileDepth) {
     ForRowGroups(
         q.rows, grain,
         [&](int64_t, int64_t last) {
-          return std::pair(c, std::min(c + kTileDepth, VisibleColumns(q, k, last)));
+          return std::pair(c, std::min(c + kTileDepth, RoundUp(VisibleColumns(q, k, last), pair)));
         },
         [&](int64_t row, int64_t rows, int64_t begin, int64_t end) {
           f(row, rows, begin, end - begin);
@@ -126,16 +128,20 @@ void ForKeySums(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
   }
 }
 
-// Rows += strip x positions: f(row, rows, distance, depth).
+// Rows += strip x positions: f(row, rows, distance, depth). Distance e lies at place e +
+// zero_place.
 template <typename F>
-void ForPositionSums(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
+void ForPositionSums(QueryTile q, KeyBlock k, int64_t grain, int64_t pair, int64_t zero_place,
+                     F&& f) {
+  const auto down = [=](int64_t e) { return RoundDown(e + zero_place, pair) - zero_place; };
+  const auto up = [=](int64_t e) { return RoundUp(e + zero_place, pair) - zero_place; };
   const auto [lowest, highest] = Distances(q, k, 0, q.rows - 1);
-  for (int64_t e = lowest; e < highest; e += kTileDepth) {
+  for (int64_t e = down(lowest); e < highest; e += kTileDepth) {
     ForRowGroups(
         q.rows, grain,
         [&](int64_t first, int64_t last) {
           const auto [begin, end] = Distances(q, k, first, last);
-          return std::pair(std::max(e, begin), std::min(e + kTileDepth, end));
+          return std::pair(std::max(e, down(begin)), std::min(e + kTileDepth, up(end)));
         },
         [&](int64_t row, int64_t rows, int64_t begin, int64_t end) {
           f(row, rows, begin, end - begin);
@@ -145,11 +151,12 @@ void ForPositionSums(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
 
 // Keys (or values) += strip^T x queries: f(column, columns, row, depth).
 template <typename F>
-void ForKeyGradients(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
+void ForKeyGradients(QueryTile q, KeyBlock k, int64_t grain, int64_t pair, F&& f) {
   ForRowGroups(
       k.columns, grain,
       [&](int64_t first, int64_t) {
-        return std::pair(std::max<int64_t>(0, k.first + first - q.first), q.rows);
+        return std::pair(RoundDown(std::max<int64_t>(0, k.first + first - q.first), pair),
+                         RoundUp(q.rows, pair));
       },
       [&](int64_t column, int64_t columns, int64_t begin, int64_t end) {
         f(column, columns, begin, end - begin);
@@ -158,15 +165,15 @@ void ForKeyGradients(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
 
 // Positions += strip^T x queries: f(distance, distances, row, depth).
 template <typename F>
-void ForPositionGradients(QueryTile q, KeyBlock k, int64_t grain, F&& f) {
+void ForPositionGradients(QueryTile q, KeyBlock k, int64_t grain, int64_t pair, F&& f) {
   const auto [lowest, highest] = Distances(q, k, 0, q.rows - 1);
   const int64_t base = lowest;
   ForRowGroups(
       highest - lowest, grain,
       [&](int64_t first, int64_t last) {
         const int64_t row_of_key_0 = k.first - q.first - base;
-        return std::pair(std::max<int64_t>(0, row_of_key_0 - last),
-                         std::min(q.rows, row_of_key_0 - first + k.columns));
+        return std::pair(RoundDown(std::max<int64_t>(0, row_of_key_0 - last), pair),
+                         RoundUp(std::min(q.rows, row_of_key_0 - first + k.columns), pair));
       },
       [&](int64_t distance, int64_t distances, int64_t begin, int64_t end) {
         f(base + distance, distances, begin, end - begin);

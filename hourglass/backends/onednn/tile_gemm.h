@@ -3,6 +3,9 @@
 // called inside parallel regions. Instructions are chosen at run time (AVX2 or AVX-512).
 
 #include <cstdint>
+#include <type_traits>
+
+#include "hourglass/tensor/dtype.h"
 
 namespace hourglass::onednn {
 
@@ -23,6 +26,24 @@ struct TileFactor {
 // bytes are fastest. Rows of c may overlap only where what is written there is not used.
 void TileGemm(int64_t rows, int64_t columns, int64_t depth, TileFactor a, const float* b,
               int64_t b_stride, float* c, int64_t c_stride, bool accumulate);
+
+// The same of bf16, with sums in f32, two steps of the depth at a time: only where
+// CpuSupportsBf16(). A pair is two neighbours along the depth, side by side in memory; b lies as
+// [pairs, columns] of pairs. All strides are in bf16 numbers.
+struct PairFactor {
+  const BFloat16* data = nullptr;
+  int64_t row_stride = 0;
+  int64_t pair_stride = 2;  // from one pair of a row to the next
+};
+void TileGemm(int64_t rows, int64_t columns, int64_t pairs, PairFactor a, const BFloat16* b,
+              int64_t b_stride, float* c, int64_t c_stride, bool accumulate);
+
+// For kernels written for both, E = float or BFloat16: how many numbers along the depth are
+// multiplied at once, and the left factor.
+template <typename E>
+inline constexpr int64_t kPair = std::is_same_v<E, BFloat16> ? 2 : 1;
+template <typename E>
+using LeftFactor = std::conditional_t<std::is_same_v<E, BFloat16>, PairFactor, TileFactor>;
 
 // Rows that TileGemm computes together for this many columns: the grain at which callers skip
 // masked rows without losing speed.
