@@ -1,5 +1,7 @@
 #include "hourglass/backends/onednn/elementwise.h"
 
+#include <type_traits>
+
 #include "hourglass/backends/onednn/kernel_util.h"
 #include "hourglass/base/status.h"
 
@@ -25,13 +27,39 @@ void AddVectors(const float* a, const float* b, float* out, int64_t count) {
   });
 }
 
+// a / b as a result of type T needs it: to its last bit for f32; for bf16 by an estimate of 1 / b
+// that is good to 11 bits at least.
+template <typename T>
+HWY_INLINE FloatVec Quotient(FloatVec a, FloatVec b) {
+  if constexpr (!std::is_same_v<T, BFloat16>) return hn::Div(a, b);
+  return hn::Mul(a, hn::ApproximateReciprocal(b));
+}
+// The same of e^x, for bf16 with a relative error of 5e-5: the Taylor series of 2^f to f^4.
+template <typename T>
+HWY_INLINE FloatVec ExpFor(FloatVec x) {
+  if constexpr (!std::is_same_v<T, BFloat16>) return Exp(x);
+  const FloatTag d;
+  const IntTag di;
+  // NaN is the second operand and stays.
+  const auto log2 = hn::Max(hn::Set(d, -126.0f), hn::Mul(x, hn::Set(d, 0x1.715476p+0f)));
+  const auto power = hn::Round(log2);
+  const auto f = hn::Sub(log2, power);
+  auto p = hn::MulAdd(f, hn::Set(d, 9.6181291e-3f), hn::Set(d, 5.5504109e-2f));
+  p = hn::MulAdd(f, p, hn::Set(d, 2.4022651e-1f));
+  p = hn::MulAdd(f, p, hn::Set(d, 6.9314718e-1f));
+  p = hn::MulAdd(f, p, hn::Set(d, 1.0f));
+  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+}
+
 // e^(-2u) for u = sqrt(2 / pi) (x + 0.044715 x^3): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)). Cut at
 // e^80, where the quotient is zero to f32 and its square still finite.
+template <typename T>
 HWY_INLINE FloatVec GeluExp(FloatVec x, FloatVec x_squared) {
   const FloatTag d;
   const auto cubic = hn::MulAdd(x_squared, hn::Set(d, -2.0f * kRootTwoOverPi * kGeluCubic),
                                 hn::Set(d, -2.0f * kRootTwoOverPi));
-  return Exp(hn::Min(hn::Set(d, 80.0f), hn::Mul(x, cubic)));
+  return ExpFor<T>(hn::Min(hn::Set(d, 80.0f), hn::Mul(x, cubic)));
 }
 
 template <typename T>
@@ -40,8 +68,8 @@ HWY_INLINE void GeluVectors(const T* x, T* y, int64_t count) {
   const auto one = hn::Set(d, 1.0f);
   ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
     const auto v = vector.Load(d, x + i);
-    const auto e = GeluExp(v, hn::Mul(v, v));
-    vector.Store(hn::Div(v, hn::Add(one, e)), d, y + i);
+    const auto e = GeluExp<T>(v, hn::Mul(v, v));
+    vector.Store(Quotient<T>(v, hn::Add(one, e)), d, y + i);
   });
 }
 
@@ -53,8 +81,8 @@ HWY_INLINE void GeluGradVectors(const T* x, const T* d_y, T* d_x, int64_t count)
   ForVectors(static_cast<size_t>(count), [&](size_t i, auto vector) HWY_ATTR {
     const auto v = vector.Load(d, x + i);
     const auto squared = hn::Mul(v, v);
-    const auto e = GeluExp(v, squared);
-    const auto s = hn::Div(one, hn::Add(one, e));
+    const auto e = GeluExp<T>(v, squared);
+    const auto s = Quotient<T>(one, hn::Add(one, e));
     const auto slope = hn::MulAdd(squared, hn::Set(d, 6.0f * kRootTwoOverPi * kGeluCubic),
                                   hn::Set(d, 2.0f * kRootTwoOverPi));
     const auto inner = hn::Mul(hn::Mul(v, slope), hn::Mul(e, s));
