@@ -287,6 +287,13 @@ TEST(OneDnn, Bf16IsWhatTheCpuSays) {
   EXPECT_EQ(CpuSupportsBf16(), !limited && cpu.str().find("avx512_bf16") != std::string::npos);
 }
 
+// onednn_avx2_test runs this whole file with the library limited to AVX2.
+TEST(OneDnn, OwnKernelsTakeTheInstructionsOfTheLibrary) {
+  const auto about = MakeOneDnnBackend()->Describe();
+  EXPECT_EQ(about.at("highway_target").starts_with("AVX3"), about.at("isa").starts_with("avx512"))
+      << about.at("highway_target") << " and " << about.at("isa");
+}
+
 TEST(OneDnn, DescribesLibraryAndMachine) {
   const auto about = MakeOneDnnBackend()->Describe();
   EXPECT_THAT(about.at("onednn"), ::testing::StartsWith("3.2."));

@@ -1,5 +1,7 @@
 #include "hourglass/backends/onednn/onednn_backend.h"
 
+#include <hwy/targets.h>
+
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -104,9 +106,21 @@ class OneDnnBackend : public HostBackend {
   }
 };
 
+// The own kernels keep to the instructions that the library is limited to (ONEDNN_MAX_CPU_ISA), so
+// that one variable makes the whole backend run as on an older CPU.
+void LimitOwnKernels() {
+  const bool avx512 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) ==
+                      static_cast<unsigned>(dnnl_cpu_isa_avx512_core);
+  if (!avx512) hwy::DisableTargets(HWY_AVX2 - 1);  // better targets have lower bits
+}
+
 }  // namespace
 
-std::shared_ptr<Backend> MakeOneDnnBackend() { return std::make_shared<OneDnnBackend>(); }
+std::shared_ptr<Backend> MakeOneDnnBackend() {
+  static const bool limited = (LimitOwnKernels(), true);
+  static_cast<void>(limited);
+  return std::make_shared<OneDnnBackend>();
+}
 
 bool CpuSupportsBf16() {
   return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
