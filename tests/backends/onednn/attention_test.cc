@@ -118,8 +118,8 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Case, Variant>>
     const Variant& run = std::get<1>(GetParam());
     const auto kernel = OpRun::Prepare(OneDnn(), op, inputs, {.threads = run.threads});
     ASSERT_TRUE(kernel.ok()) << kernel.status();
-    EXPECT_EQ((*kernel)->kernel()->Implementation().find("avx2") != std::string::npos,
-              run.targets == HWY_AVX2);
+    const bool older = OneDnn()->Describe().at("highway_target") == "AVX2";
+    EXPECT_EQ((*kernel)->kernel()->Implementation().find("avx2") != std::string::npos, older);
     ASSERT_TRUE((*kernel)->Run().ok());
     const std::vector<HostTensor> got = (*kernel)->Outputs();
     ASSERT_TRUE(want.ok()) << want.status();
