@@ -83,7 +83,9 @@ void AddCheckCommand(CLI::App& app, Verb& chosen) {
       ->required()
       ->expected(1, -1);
   verb->add_option("--backend", flags->backend, "reference or onednn")->capture_default_str();
-  verb->add_option("--dtype", flags->dtype, "f64 or f32; default: f64 on reference, f32 elsewhere");
+  // The oracle states limits for these two alone.
+  verb->add_option("--dtype", flags->dtype, "default: f64 on reference, f32 elsewhere")
+      ->check(CLI::IsMember({"f64", "f32"}));
   verb->add_flag("--json", flags->json, "Accepted for symmetry: the output is always JSON lines");
   verb->footer(
       "Examples:\n"

@@ -370,6 +370,7 @@ TEST(CliBenchTest, ReadsBytesFromAFile) {
 }
 
 TEST(CliCheckTest, PrintsOneJsonLineAndExitsByTheVerdict) {
+  EXPECT_EQ(Call({"check", "--fixture", Fixture("vanilla_relative"), "--dtype", "bf16"}).code, 64);
   const Result good = Call({"check", "--fixture", Fixture("vanilla_relative"), "--json"});
   EXPECT_EQ(good.code, 0) << good.err;
   const nlohmann::json json = good.Json();
