@@ -59,7 +59,7 @@ HostTensor Integers(Shape shape, DType dtype, int64_t limit, uint64_t seed) {
 }
 
 // The same numbers, rounded to bf16.
-HostTensor Half(HostTensor tensor) { return WithFloatingType({tensor}, DType::kBF16)[0]; }
+HostTensor Half(HostTensor tensor) { return WithFloatingType({std::move(tensor)}, DType::kBF16)[0]; }
 
 HostTensor Floats(std::vector<double> values) {
   return {{Shape{static_cast<int64_t>(values.size())}, DType::kF32}, std::move(values)};

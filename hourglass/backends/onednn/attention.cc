@@ -188,7 +188,7 @@ class AttentionKernel : public Kernel {
   }
 
   void AddValues(const Scratch& s, int64_t key_class, QueryTile tile, KeyBlock block) const {
-    constexpr int64_t pair = kPair<E>;
+    const int64_t pair = kPair<E>;
     const int64_t padded = plan_.padded;
     const int64_t stride = strip_.stride * pair;
     const E* probabilities = reinterpret_cast<const E*>(s.strip);

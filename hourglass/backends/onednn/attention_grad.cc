@@ -400,7 +400,7 @@ class AttentionGradKernel : public Kernel {
   // d_strip = d_out values^T
   void ComputeProbabilityGradients(const Scratch& s, int64_t key_class, QueryTile tile,
                                    KeyBlock block) const {
-    constexpr int64_t pair = kPair<E>;
+    const int64_t pair = kPair<E>;
     const int64_t width = plan_.sizes.head_width;
     const E* values = s.value_panels + key_class * plan_.PanelNumbers();
     ForContentScores(tile, block, [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -414,7 +414,7 @@ class AttentionGradKernel : public Kernel {
   // sums[column] += strip^T x queries, for a strip whose rows are the depth.
   void AddKeyGradients(const E* strip, const E* queries, QueryTile tile, KeyBlock block,
                        float* sums) const {
-    constexpr int64_t pair = kPair<E>;
+    const int64_t pair = kPair<E>;
     const int64_t padded = plan_.padded, stride = strip_.stride * pair;
     ForKeyGradients(
         tile, block, TileRows(padded), pair,
@@ -427,7 +427,7 @@ class AttentionGradKernel : public Kernel {
 
   // d_values += probabilities^T d_out, d_keys += d_scores^T queries, d_queries += d_scores keys.
   void AddContent(const Scratch& s, int64_t key_class, QueryTile tile, KeyBlock block) const {
-    constexpr int64_t pair = kPair<E>;
+    const int64_t pair = kPair<E>;
     const int64_t padded = plan_.padded, stride = strip_.stride * pair;
     const int64_t first = key_class * plan_.RowNumbers() + block.first * padded;
     AddKeyGradients(s.probabilities, s.d_out_depth, tile, block, s.d_values + first);
@@ -447,7 +447,7 @@ class AttentionGradKernel : public Kernel {
   // d_positions += d_scores^T queries, d_queries += d_scores positions; d_scores by distance.
   void AddPositions(const Scratch& s, int64_t pair_of_classes, QueryTile tile,
                     KeyBlock block) const {
-    constexpr int64_t pair = kPair<E>;
+    const int64_t pair = kPair<E>;
     const int64_t padded = plan_.padded, stride = strip_.stride * pair;
     const int64_t zero_place = plan_.base - 1;      // of distance 0
     const int64_t skew = tile.first - block.first;  // column of row 0, distance 0

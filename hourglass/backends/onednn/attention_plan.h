@@ -175,7 +175,7 @@ struct ScoreFactors {
 template <typename E>
 void ComputeScores(const AttentionPlan& plan, QueryTile tile, KeyBlock block,
                    const ScoreFactors<E>& factors, float* strip, int64_t stride) {
-  constexpr int64_t pair = kPair<E>;
+  const int64_t pair = kPair<E>;
   const int64_t width = plan.sizes.head_width;
   const int64_t places = plan.Places();
   const bool relative = factors.position_queries != nullptr;
