@@ -153,7 +153,7 @@ std::vector<std::optional<Value>> AttentionOp::Gradient(Graph& graph, const Node
                                                         std::span<const std::optional<Value>> d_out,
                                                         const std::vector<bool>&) const {
   std::vector<std::optional<Value>> d_in(node.inputs.size());
-  ExpectGradientOfFirstOutput(graph, node, d_out, {"log_sum_exp"});
+  ExpectNoGradientOfLastOutputs(graph, node, d_out, {"log_sum_exp"});
   if (!d_out[0]) return d_in;
   std::vector<Value> in = node.inputs;
   in.insert(in.end(), {node.outputs[0], node.outputs[1], *d_out[0]});

@@ -44,12 +44,12 @@ absl::Status ExpectFloating(std::string_view op, std::string_view what, const Te
   return Wrong(op, what, absl::StrCat("is ", got.ToString(), ", wanted a floating type"));
 }
 
-void ExpectGradientOfFirstOutput(Graph& graph, const Node& node,
-                                 std::span<const std::optional<Value>> d_out,
-                                 std::initializer_list<std::string_view> names) {
-  size_t output = 0;
+void ExpectNoGradientOfLastOutputs(Graph& graph, const Node& node,
+                                   std::span<const std::optional<Value>> d_out,
+                                   std::initializer_list<std::string_view> names) {
+  size_t output = d_out.size() - names.size();
   for (const std::string_view name : names) {
-    if (!d_out[++output]) continue;
+    if (!d_out[output++]) continue;
     graph.SetError(absl::FailedPreconditionError(
         absl::StrCat(std::string(node.op->Name()), ": output '", std::string(name), "' in '",
                      node.scope, "' has no gradient, so a loss may not depend on it")));

@@ -21,10 +21,10 @@ absl::Status ExpectDType(std::string_view op, std::string_view what, const Tenso
                          DType wanted);
 absl::Status ExpectFloating(std::string_view op, std::string_view what, const TensorSpec& got);
 
-// For a node of which only the first output has a gradient: FailedPrecondition in the graph if one
-// arrives at another. `names` are those of outputs 1, 2, ...
-void ExpectGradientOfFirstOutput(Graph& graph, const Node& node,
-                                 std::span<const std::optional<Value>> d_out,
-                                 std::initializer_list<std::string_view> names);
+// For a node whose last outputs, those of these `names`, have no gradient: FailedPrecondition in
+// the graph if one arrives there.
+void ExpectNoGradientOfLastOutputs(Graph& graph, const Node& node,
+                                   std::span<const std::optional<Value>> d_out,
+                                   std::initializer_list<std::string_view> names);
 
 }  // namespace hourglass

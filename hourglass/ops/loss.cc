@@ -41,7 +41,7 @@ Cost CrossEntropyOp::Count(std::span<const TensorSpec> in, std::span<const Tenso
 std::vector<std::optional<Value>> CrossEntropyOp::Gradient(
     Graph& graph, const Node& node, std::span<const std::optional<Value>> d_out,
     const std::vector<bool>&) const {
-  ExpectGradientOfFirstOutput(graph, node, d_out, {"token_nats"});
+  ExpectNoGradientOfLastOutputs(graph, node, d_out, {"token_nats"});
   if (!d_out[0]) return {std::nullopt, std::nullopt};
   return {graph.Add1(std::make_shared<CrossEntropyGradOp>(mask_id_),
                      {node.inputs[0], node.inputs[1], node.outputs[1], *d_out[0]}),

@@ -25,6 +25,7 @@ Value MatmulTransposed(Graph& graph, bool transpose_a, bool transpose_b, Value a
 std::string MatmulOp::Attributes() const {
   std::string attributes =
       absl::StrCat("transpose_a=", transpose_a_, " transpose_b=", transpose_b_, " bias=", bias_);
+  if (residual_) absl::StrAppend(&attributes, " residual=", residual_);
   if (out_) absl::StrAppend(&attributes, " out=", std::string(::hourglass::Name(*out_)));
   return attributes;
 }
@@ -37,15 +38,16 @@ MatmulSizes SizesOf(const MatmulOp& op, std::span<const TensorSpec> in) {
 }
 
 absl::StatusOr<std::vector<TensorSpec>> MatmulOp::Infer(std::span<const TensorSpec> in) const {
-  HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, bias_ ? 3 : 2));
-  if (transpose_a_ && (transpose_b_ || bias_)) {
-    return absl::InvalidArgumentError("matmul: transpose_a goes with neither transpose_b nor bias");
+  HG_RETURN_IF_ERROR(ExpectInputs(Name(), in, size_t{2} + bias_ + residual_));
+  if (transpose_a_ && (transpose_b_ || bias_ || residual_)) {
+    return absl::InvalidArgumentError(
+        "matmul: transpose_a goes with neither transpose_b nor bias nor residual");
   }
   HG_RETURN_IF_ERROR(ExpectFloating(Name(), "a", in[0]));
   HG_RETURN_IF_ERROR(ExpectDType(Name(), "b", in[1], in[0].dtype));
   const DType wide = WideType(in[0].dtype);
   const DType out_type = out_.value_or(in[0].dtype);
-  if (out_type != in[0].dtype && out_type != wide) {
+  if (out_type != wide && (out_type != in[0].dtype || residual_)) {
     return absl::InvalidArgumentError(
         absl::StrCat("matmul: a product of ", std::string(::hourglass::Name(in[0].dtype)),
                      " does not come out as ", std::string(::hourglass::Name(out_type))));
@@ -69,13 +71,17 @@ absl::StatusOr<std::vector<TensorSpec>> MatmulOp::Infer(std::span<const TensorSp
     HG_RETURN_IF_ERROR(ExpectShape(Name(), "bias", in[2], Shape{out.shape[-1]}));
     HG_RETURN_IF_ERROR(ExpectDType(Name(), "bias", in[2], wide));
   }
+  if (residual_) {
+    HG_RETURN_IF_ERROR(ExpectShape(Name(), "residual", in.back(), out.shape));
+    HG_RETURN_IF_ERROR(ExpectDType(Name(), "residual", in.back(), wide));
+  }
   return std::vector<TensorSpec>{out};
 }
 
 Cost MatmulOp::Count(std::span<const TensorSpec> in, std::span<const TensorSpec> out) const {
   const MatmulSizes s = SizesOf(*this, in);
   Cost cost = ProductCost(2 * s.m * s.n * s.k);
-  if (bias_) cost.elementwise = s.m * s.n;
+  cost.elementwise = (bias_ + residual_) * s.m * s.n;
   cost.bytes = TotalBytes(in) + TotalBytes(out);
   return cost;
 }
@@ -99,6 +105,7 @@ std::vector<std::optional<Value>> MatmulOp::Gradient(Graph& graph, const Node& n
                            : MatmulTransposed(graph, true, false, a, d, wide);
   }
   if (bias_ && wanted[2]) d_in[2] = graph.Add1(std::make_shared<ColumnSumOp>(), {*d_out[0]});
+  if (residual_) d_in.back() = d_out[0];
   if (wanted[0]) d_in[0] = MatmulTransposed(graph, false, !transpose_b_, d, b);
   return d_in;
 }
@@ -108,6 +115,12 @@ Value Matmul(Graph& graph, Value a, Value b) { return MatmulTransposed(graph, fa
 Value MatmulBias(Graph& graph, Value a, Value b, Value bias, std::optional<DType> out) {
   return graph.Add1(std::make_shared<MatmulOp>(false, false, true, OutOf(graph, a, out)),
                     {a, b, bias});
+}
+
+Value MatmulBiasResidual(Graph& graph, Value a, Value b, Value bias, Value residual) {
+  const auto out = OutOf(graph, a, graph.spec(residual).dtype);
+  return graph.Add1(std::make_shared<MatmulOp>(false, false, true, out, true),
+                    {a, b, bias, residual});
 }
 
 }  // namespace hourglass

@@ -98,6 +98,19 @@ std::vector<LargeCase> LargeCases() {
       {"layer_norm_grad",
        go(LayerNormGradOp()),
        {x, Normal({kWidth}, 6), Normal(all, 8), Positive(all, 9), y}},
+      {"residual_norm",
+       go(ResidualNormOp(0.0, 0)),
+       {x, y, Normal({kWidth}, 6), Normal({kWidth}, 7)}},
+      {"residual_norm_dropout",
+       go(ResidualNormOp(0.25, 1234567)),
+       {x, y, Normal({kWidth}, 6), Normal({kWidth}, 7), random}},
+      {"residual_norm_grad",
+       go(ResidualNormGradOp(0.0, 0)),
+       {x, Normal({kWidth}, 6), Normal(all, 8), Positive(all, 9), y, Normal(rows, 17)}},
+      {"residual_norm_grad_dropout",
+       go(ResidualNormGradOp(0.25, 1234567)),
+       {x, Normal({kWidth}, 6), Normal(all, 8), Positive(all, 9), y, Normal(rows, 17), random}},
+      {"residual", go(ResidualOp(0.25, 1234567)), {x, y, random}},
       {"column_sum", go(ColumnSumOp()), {x}},
       {"pool", go(PoolOp(3, 1.0 / 3)), {x}},
       {"repeat", go(RepeatOp(3, 0.5)), {x}},
@@ -128,6 +141,13 @@ std::vector<LargeCase> LargeCases() {
       {"layer_norm_grad_bf16",
        go(LayerNormGradOp()),
        {x, Normal({kWidth}, 6), Normal(all, 8), Positive(all, 9), Half(y)}},
+      {"residual_norm_bf16",
+       go(ResidualNormOp(0.25, 1234567, DType::kBF16)),
+       {x, y, Normal({kWidth}, 6), Normal({kWidth}, 7), random}},
+      {"residual_norm_grad_bf16",
+       go(ResidualNormGradOp(0.25, 1234567)),
+       {x, Normal({kWidth}, 6), Normal(all, 8), Positive(all, 9), Half(y), Normal(rows, 17),
+        random}},
       {"column_sum_bf16", go(ColumnSumOp()), {Half(x)}},
       {"dropout_bf16", go(DropoutOp(0.25, 1234567)), {Half(x), random}},
       {"rotary_bf16", go(RotaryOp(3, 2, 1)), {Half(Normal({kBatch, kRows, 3 * 90}, 12))}},
@@ -156,7 +176,8 @@ TEST_P(LargeTest, AgreesWithReference) {
   const auto got = RunOp(MakeOneDnnBackend(), GetParam().op, GetParam().inputs, {.threads = 3});
   const auto is_bf16 = [](const HostTensor& tensor) { return tensor.spec.dtype == DType::kBF16; };
   ASSERT_TRUE(got.ok()) << got.status();
-  const bool bf16 = std::ranges::any_of(GetParam().inputs, is_bf16) || is_bf16((*got)[0]);
+  const bool bf16 =
+      std::ranges::any_of(GetParam().inputs, is_bf16) || std::ranges::any_of(*got, is_bf16);
   const auto want =
       RunOp(Reference(), GetParam().op,
             bf16 ? GetParam().inputs : WithFloatingType(GetParam().inputs, DType::kF64));

@@ -167,16 +167,27 @@ std::string CheckGradients(const OpCase& op_case) {
   std::vector<HostTensor> inputs = MakeInputs(op_case, DType::kF64);
   const auto outputs = op_case.make(DType::kF64)->Infer(SpecsOf(inputs));
   if (!outputs.ok()) return outputs.status().ToString();
-  // The weights are one more input.
-  const int64_t elements = (*outputs)[0].Elements();
-  HostTensor weights{{Shape{elements, 1}, DType::kF64}, {}};
+  // The weights are further inputs, one for each output.
+  const size_t count = inputs.size();
   std::mt19937_64 random(Fnv1a64(op_case.name));
   std::normal_distribution<double> normal;
-  for (int64_t i = 0; i < elements; ++i) weights.values.push_back(normal(random));
-  inputs.push_back(std::move(weights));
+  for (size_t o = 0; o < op_case.gradient_outputs; ++o) {
+    const int64_t elements = (*outputs)[o].Elements();
+    HostTensor weights{{Shape{elements, 1}, DType::kF64}, {}};
+    for (int64_t i = 0; i < elements; ++i) weights.values.push_back(normal(random));
+    inputs.push_back(std::move(weights));
+  }
   const auto build = [&](Graph& graph, const std::vector<Value>& values) {
-    const Value out = graph.Add(op_case.make(DType::kF64), {values.begin(), values.end() - 1})[0];
-    return Matmul(graph, Reshape(graph, out, Shape{1, elements}), values.back());
+    const auto first_weights = values.begin() + static_cast<std::ptrdiff_t>(count);
+    const std::vector<Value> out =
+        graph.Add(op_case.make(DType::kF64), {values.begin(), first_weights});
+    std::optional<Value> loss;
+    for (size_t o = 0; o < op_case.gradient_outputs; ++o) {
+      const Value row = Reshape(graph, out[o], Shape{1, (*outputs)[o].Elements()});
+      const Value part = Matmul(graph, row, values[count + o]);
+      loss = loss ? Add(graph, *loss, part) : part;
+    }
+    return *loss;
   };
   return CheckGradients(build, inputs,
                         {.wrt = op_case.differentiable, .every_element = !op_case.slow});

@@ -36,7 +36,7 @@ inline constexpr size_t kElementwiseLimit = 200;
 std::string CheckGradients(const LossBuilder& build, const std::vector<HostTensor>& inputs,
                            const GradientCheckOptions& options);
 
-// The same for an op case: the loss is a random linear function of output 0.
+// The same for an op case: the loss is a random linear function of its outputs with a gradient.
 std::string CheckGradients(const OpCase& op_case);
 
 }  // namespace hourglass::testing

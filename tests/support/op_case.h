@@ -59,7 +59,8 @@ struct OpCase {
   std::string name;  // "op/case", unique
   std::function<std::shared_ptr<const Op>(DType run)> make;
   std::vector<CaseInput> inputs = {};
-  std::vector<int> differentiable = {};  // inputs whose gradient is checked, through output 0
+  std::vector<int> differentiable = {};  // inputs whose gradient is checked
+  size_t gradient_outputs = 1;           // through so many outputs, the first ones
   ErrorBound bound = {};
   bool exact = false;                      // equal bits in every dtype; `bound` is not used
   std::vector<OutputTraits> outputs = {};  // empty: defaults for all

@@ -67,6 +67,37 @@ void AddDropout(std::vector<OpCase>& cases) {
   }
 }
 
+void AddResidual(std::vector<OpCase>& cases) {
+  struct Case {
+    const char* name;
+    Shape x;
+    double rate;
+    bool slow = false;
+  };
+  const Case table[] = {
+      {"nothing", {2, 5, 3}, 0.0},
+      {"tenth", {4, 9, 7}, 0.1},
+      {"odd_sequences", {7, 31}, 0.25},
+      {"most", {2, 130, 33}, 0.9, true},
+  };
+  const RandomSite site = MakeRandomSite("test.residual");
+  for (const Case& c : table) {
+    cases.push_back({.name = std::string("residual/") + c.name,
+                     .make = Makes<ResidualOp>(c.rate, site),
+                     .inputs = {Floats(c.x), Floats(c.x), RandomInput()},
+                     .differentiable = {0, 1},
+                     .bound = {3.0, ErrorScale::kAbsoluteOp,
+                               "a quotient, or a product with a rounded inverse, and a sum"},
+                     .slow = c.slow});
+  }
+  cases.push_back(
+      {.name = "residual/integers",
+       .make = Makes<ResidualOp>(0.5, site),
+       .inputs = {Floats({5, 7, 9}, Integers(60)), Floats({5, 7, 9}, Integers(30)), RandomInput()},
+       .differentiable = {0, 1},
+       .exact = true});
+}
+
 void AddAccumulate(std::vector<OpCase>& cases) {
   for (const int overwrite : {0, 1}) {
     for (const auto& [name, shape] :
@@ -133,6 +164,7 @@ void AddAdam(std::vector<OpCase>& cases) {
 void AddElementwiseCases(std::vector<OpCase>& cases) {
   AddGelu(cases);
   AddDropout(cases);
+  AddResidual(cases);
   AddAccumulate(cases);
   AddSumSquares(cases);
   AddAdam(cases);

@@ -10,7 +10,15 @@ namespace {
 const ErrorBound kProduct{4.0, ErrorScale::kAbsoluteOp,
                           "k roundings of partial sums, of random sign"};
 
-enum Flag : int { kPlain = 0, kTransposeA = 1, kTransposeB = 2, kBias = 4, kSlow = 8, kWide = 16 };
+enum Flag : int {
+  kPlain = 0,
+  kTransposeA = 1,
+  kTransposeB = 2,
+  kBias = 4,
+  kSlow = 8,
+  kWide = 16,
+  kResidual = 32
+};
 
 struct Case {
   const char* name;
@@ -25,7 +33,7 @@ OpCase MakeCase(const Case& c, const Generator& generate) {
   const auto make = [c](DType run) {
     return std::make_shared<const MatmulOp>(
         c.Has(kTransposeA), c.Has(kTransposeB), c.Has(kBias),
-        c.Has(kWide) ? std::optional<DType>(WideType(run)) : std::nullopt);
+        c.Has(kWide) ? std::optional<DType>(WideType(run)) : std::nullopt, c.Has(kResidual));
   };
   OpCase op_case{.name = std::string("matmul/") + c.name,
                  .make = make,
@@ -36,6 +44,12 @@ OpCase MakeCase(const Case& c, const Generator& generate) {
   if (c.Has(kBias)) {
     op_case.inputs.push_back(WideFloats({columns}, generate));
     op_case.differentiable.push_back(2);
+  }
+  if (c.Has(kResidual)) {
+    Shape shape = c.a;
+    shape.Set(-1, columns);
+    op_case.differentiable.push_back(static_cast<int>(op_case.inputs.size()));
+    op_case.inputs.push_back(WideFloats(shape, generate));
   }
   return op_case;
 }
@@ -85,11 +99,18 @@ void AddMatmulCases(std::vector<OpCase>& cases) {
       {"wide_small", {2, 3, 5}, {5, 4}, kWide},
       {"wide_bias_tiles", {2, 65, 128}, {128, 384}, kBias | kSlow | kWide},
       {"wide_transpose_b_tiles", {130, 96}, {200, 96}, kTransposeB | kSlow | kWide},
+      {"residual_small", {2, 3, 5}, {5, 4}, kWide | kResidual},
+      {"residual_column", {17, 5}, {5, 1}, kBias | kWide | kResidual},
+      {"residual_odd", {3, 11, 65}, {65, 17}, kBias | kWide | kResidual | kSlow},
+      {"residual_tiles", {2, 65, 128}, {128, 384}, kBias | kWide | kResidual | kSlow},
+      {"residual_transpose_b", {3, 7}, {6, 7}, kTransposeB | kBias | kWide | kResidual},
+      {"residual_many_rows", {2, 520, 33}, {33, 65}, kBias | kWide | kResidual | kSlow},
       {"wide_transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow | kWide},
   };
   for (const Case& c : table) cases.push_back(MakeCase(c, Normal()));
   const Case integers[] = {
       {"integers", {3, 19, 31}, {31, 23}, kBias | kSlow},
+      {"integers_residual", {3, 19, 31}, {31, 23}, kBias | kWide | kResidual | kSlow},
       {"integers_transpose_b", {19, 31}, {23, 31}, kTransposeB},
       {"integers_transpose_a", {2, 31, 19}, {2, 31, 23}, kTransposeA},
   };

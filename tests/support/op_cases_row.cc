@@ -79,6 +79,58 @@ void AddLayerNorm(std::vector<OpCase>& cases) {
                    .outputs = {{.zeros = 1.0}, {.zeros = 1.0}, {}}});
 }
 
+struct ResidualNormCase {
+  const char* name;
+  Shape x;
+  double rate = 0.0;
+  double mean = 0.0;
+  bool slow = false;
+};
+
+constexpr RandomSite kResidualSite = MakeRandomSite("test.residual");
+
+void AddResidualNormCase(const ResidualNormCase& c, std::vector<OpCase>& cases) {
+  const Shape width{c.x[-1]}, rows{c.x.Rows()};
+  OpCase forward{.name = std::string("residual_norm/") + c.name,
+                 .make = MakesOf<ResidualNormOp>(c.rate, kResidualSite),
+                 .inputs = {WideFloats(c.x, Normal(1.0, c.mean)), WideFloats(c.x),
+                            WideFloats(width), WideFloats(width)},
+                 .differentiable = {0, 1, 2, 3},
+                 .gradient_outputs = 2,
+                 .bound = c.mean == 0 ? kNorm : kNormFarFromZero,
+                 .slow = c.slow};
+  OpCase backward{.name = std::string("residual_norm_grad/") + c.name,
+                  .make = Makes<ResidualNormGradOp>(c.rate, kResidualSite),
+                  .inputs = {WideFloats(c.x, Normal(1.0, c.mean)), WideFloats(width),
+                             WideFloats(rows, NormStatistic(1)), WideFloats(rows, NormStatistic(2)),
+                             Floats(c.x), WideFloats(c.x)},
+                  .bound = kNormGrad,
+                  .slow = c.slow};
+  if (c.rate > 0) {
+    forward.inputs.push_back(RandomInput());
+    backward.inputs.push_back(RandomInput());
+    backward.outputs = {{}, {}, {}, {.zeros = c.rate}};
+  }
+  cases.push_back(std::move(forward));
+  cases.push_back(std::move(backward));
+}
+
+void AddResidualNorm(std::vector<OpCase>& cases) {
+  const ResidualNormCase table[] = {
+      {"one_row", {1, 1, 8}},
+      {"small", {3, 5, 16}},
+      {"odd", {2, 7, 33}},
+      {"far_from_zero", {2, 9, 48}, 0.0, 30.0},
+      {"wide", {2, 17, 512}, 0.0, 0.0, true},
+      {"dropout_small", {3, 5, 16}, 0.25},
+      {"dropout_one_row_each", {24, 1, 13}, 0.5},
+      {"dropout_odd", {4, 3, 33}, 0.25},
+      {"dropout_four_axes", {2, 3, 2, 19}, 0.4},
+      {"dropout_wide", {2, 17, 513}, 0.1, 0.0, true},
+  };
+  for (const ResidualNormCase& c : table) AddResidualNormCase(c, cases);
+}
+
 void AddEmbedding(std::vector<OpCase>& cases) {
   struct Case {
     const char* name;
@@ -191,6 +243,7 @@ void AddCrossEntropy(std::vector<OpCase>& cases) {
 
 void AddRowCases(std::vector<OpCase>& cases) {
   AddLayerNorm(cases);
+  AddResidualNorm(cases);
   AddEmbedding(cases);
   AddCrossEntropy(cases);
 }

@@ -73,6 +73,32 @@ void AddRows(std::vector<OpCase>& cases) {
                    .make = Makes<LayerNormGradOp>(),
                    .inputs = {WideFloats(x), WideFloats(width), WideFloats(rows), WideFloats(rows),
                               Floats(x)}});
+  const auto residual_inputs = [&](double rate, std::vector<CaseInput> inputs) {
+    if (rate > 0) inputs.push_back(RandomInput());
+    return inputs;
+  };
+  for (const double rate : {0.0, 0.1}) {
+    const std::string name = rate > 0 ? "model_dropout" : "model";
+    cases.push_back({.name = "residual_norm/" + name,
+                     .make = MakesOf<ResidualNormOp>(rate, RandomSite{1}),
+                     .inputs = residual_inputs(rate, {WideFloats(x), WideFloats(x),
+                                                      WideFloats(width), WideFloats(width)})});
+    cases.push_back(
+        {.name = "residual_norm_grad/" + name,
+         .make = Makes<ResidualNormGradOp>(rate, RandomSite{1}),
+         .inputs = residual_inputs(rate, {WideFloats(x), WideFloats(width), WideFloats(rows),
+                                          WideFloats(rows), Floats(x), WideFloats(x)})});
+  }
+  cases.push_back({.name = "residual/model",
+                   .make = Makes<ResidualOp>(0.1, RandomSite{1}),
+                   .inputs = {Floats(x), Floats(x), RandomInput()}});
+  cases.push_back(
+      {.name = "matmul/hidden_out_residual",
+       .make =
+           [](DType run) {
+             return std::make_shared<const MatmulOp>(false, false, true, WideType(run), true);
+           },
+       .inputs = {Floats(hidden), Floats({kHidden, kWidth}), WideFloats(width), WideFloats(x)}});
   cases.push_back({.name = "gelu/model", .make = Makes<GeluOp>(), .inputs = {Floats(hidden)}});
   cases.push_back({.name = "gelu_grad/model",
                    .make = Makes<GeluGradOp>(),

@@ -16,35 +16,35 @@ namespace hourglass::onednn {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Elements [begin, end) of one sequence; begin is a multiple of 4. x and y start at element 0.
 template <typename T>
-HWY_INLINE void DropoutElements(const CounterRng& rng, uint32_t threshold, float scale, const T* x,
-                                T* y, int64_t begin, int64_t end) {
+HWY_INLINE void DropElements(const CounterRng& rng, uint32_t threshold, float scale, const T* x,
+                             T* y, int64_t begin, int64_t end) {
   const FloatTag d;
-  const UintTag du;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  const auto threshold_v = hn::Set(du, threshold);
   const auto scale_v = hn::Set(d, scale);
-  HWY_ALIGN uint32_t draws[4 * hn::MaxLanes(UintTag())];
-  for (int64_t i = begin; i < end; i += 4 * lanes) {
-    StorePhilox(rng, static_cast<uint32_t>(i / 4), draws);
-    const int64_t count = end - i < 4 * lanes ? end - i : 4 * lanes;
-    ForVectors(static_cast<size_t>(count), [&](size_t j, auto vector) HWY_ATTR {
-      const auto dropped = hn::Lt(hn::Load(du, draws + j), threshold_v);
-      const auto kept = hn::IfThenZeroElse(hn::RebindMask(d, dropped),
-                                           hn::Mul(vector.Load(d, x + i + j), scale_v));
-      vector.Store(kept, d, y + i + j);
-    });
-  }
+  ForDraws(rng, threshold, begin, end, [&](int64_t i, auto vector, auto dropped) HWY_ATTR {
+    const auto kept = hn::Mul(vector.Load(d, x + (i - begin)), scale_v);
+    vector.Store(hn::IfThenZeroElse(dropped, kept), d, y + (i - begin));
+  });
 }
 
-void DropoutF32(const CounterRng& rng, uint32_t threshold, float scale, const float* x, float* y,
-                int64_t begin, int64_t end) {
-  DropoutElements(rng, threshold, scale, x, y, begin, end);
+void DropF32(const CounterRng& rng, uint32_t threshold, float scale, const float* x, float* y,
+             int64_t begin, int64_t end) {
+  DropElements(rng, threshold, scale, x, y, begin, end);
 }
-void DropoutBf16(const CounterRng& rng, uint32_t threshold, float scale, const BFloat16* x,
-                 BFloat16* y, int64_t begin, int64_t end) {
-  DropoutElements(rng, threshold, scale, x, y, begin, end);
+void DropBf16(const CounterRng& rng, uint32_t threshold, float scale, const BFloat16* x,
+              BFloat16* y, int64_t begin, int64_t end) {
+  DropElements(rng, threshold, scale, x, y, begin, end);
+}
+
+void AddDroppedF32(const CounterRng& rng, uint32_t threshold, float scale, const float* x,
+                   const float* branch, float* sum, int64_t begin, int64_t end) {
+  const FloatTag d;
+  const auto scale_v = hn::Set(d, scale);
+  ForDraws(rng, threshold, begin, end, [&](int64_t i, auto vector, auto dropped) HWY_ATTR {
+    const int64_t j = i - begin;
+    const auto kept = hn::Mul(vector.Load(d, branch + j), scale_v);
+    vector.Store(hn::Add(vector.Load(d, x + j), hn::IfThenZeroElse(dropped, kept)), d, sum + j);
+  });
 }
 
 }  // namespace
@@ -56,50 +56,91 @@ HWY_AFTER_NAMESPACE();
 namespace hourglass::onednn {
 namespace {
 
-HWY_EXPORT(DropoutF32);
-HWY_EXPORT(DropoutBf16);
+HWY_EXPORT(DropF32);
+HWY_EXPORT(DropBf16);
+HWY_EXPORT(AddDroppedF32);
 
 // Elements of one piece of work; a multiple of 4, so that pieces start with a quad.
 constexpr int64_t kPiece = 4096;
 
-template <typename T>
-using Run = void (*)(const CounterRng& rng, uint32_t threshold, float scale, const T* x, T* y,
-                     int64_t begin, int64_t end);
+// Calls body(b, begin, end, offset) for pieces that cover x [B, ..]: elements [begin, end) of
+// sequence b, the first of which is element `offset` of x.
+template <typename Body>
+void ForPieces(const RunContext& context, const TensorSpec& x, const Body& body) {
+  const int64_t batch = x.shape[0];
+  const int64_t elements = x.Elements() / std::max<int64_t>(1, batch);
+  const int64_t pieces = (elements + kPiece - 1) / kPiece;
+  Parallel(context, batch * pieces, 1, [&](int64_t first, int64_t last) {
+    for (int64_t item = first; item < last; ++item) {
+      const int64_t b = item / pieces;
+      const int64_t begin = item % pieces * kPiece;
+      body(b, begin, std::min(elements, begin + kPiece), b * elements + begin);
+    }
+  });
+}
 
 template <typename T>
-KernelTable::Result MakeDropoutOf(const DropoutOp& op, const NodeSpecs& node, Run<T> run) {
-  const int64_t batch = node.inputs[0].shape[0];
-  const int64_t elements = node.inputs[0].Elements() / std::max<int64_t>(1, batch);
-  const int64_t pieces = (elements + kPiece - 1) / kPiece;
-  const uint32_t threshold = DropoutThreshold(op.rate());
-  const float scale = static_cast<float>(1.0 / (1.0 - op.rate()));
-  const RandomSite site = op.site();
-  return MakeFunctionKernel(SimdName("dropout"), 0, [=](const KernelRun& k) {
-    const T* x = k.in[0].As<T>();
-    T* y = k.out[0].As<T>();
-    const uint32_t* random = k.in[1].As<uint32_t>();
-    const uint64_t seed = random[0] | static_cast<uint64_t>(random[1]) << 32;
-    Parallel(k.context, batch * pieces, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t item = begin; item < end; ++item) {
-        const int64_t b = item / pieces;
-        const int64_t first = item % pieces * kPiece;
-        const CounterRng rng{seed, site, random[2], random[3] + static_cast<uint32_t>(b)};
-        run(rng, threshold, scale, x + b * elements, y + b * elements, first,
-            std::min(elements, first + kPiece));
-      }
-    });
-    return absl::OkStatus();
-  });
+KernelTable::Result MakeDropoutOf(const DropoutOp& op) {
+  return MakeFunctionKernel(SimdName("dropout"), 0,
+                            [rate = op.rate(), site = op.site()](const KernelRun& k) {
+                              const DropoutRun dropout(rate, site, k.in[1]);
+                              const T* x = k.in[0].As<T>();
+                              T* y = k.out[0].As<T>();
+                              ForPieces(k.context, k.in[0].spec,
+                                        [&](int64_t b, int64_t begin, int64_t end, int64_t offset) {
+                                          dropout.Drop(b, begin, end, x + offset, y + offset);
+                                        });
+                              return absl::OkStatus();
+                            });
 }
 
 }  // namespace
 
+DropoutRun::DropoutRun(double rate, RandomSite site, const TensorView& random)
+    : threshold_(DropoutThreshold(rate)), scale_(static_cast<float>(1.0 / (1.0 - rate))) {
+  const uint32_t* words = random.As<uint32_t>();
+  const uint64_t seed = words[0] | static_cast<uint64_t>(words[1]) << 32;
+  first_ = {seed, site, words[2], words[3]};
+}
+
+CounterRng DropoutRun::OfSequence(int64_t b) const {
+  CounterRng rng = first_;
+  rng.sequence += static_cast<uint32_t>(b);
+  return rng;
+}
+
+void DropoutRun::Drop(int64_t b, int64_t begin, int64_t end, const float* x, float* y) const {
+  HWY_DYNAMIC_DISPATCH(DropF32)(OfSequence(b), threshold_, scale_, x, y, begin, end);
+}
+void DropoutRun::Drop(int64_t b, int64_t begin, int64_t end, const BFloat16* x, BFloat16* y) const {
+  HWY_DYNAMIC_DISPATCH(DropBf16)(OfSequence(b), threshold_, scale_, x, y, begin, end);
+}
+void DropoutRun::AddDropped(int64_t b, int64_t begin, int64_t end, const float* x,
+                            const float* branch, float* sum) const {
+  HWY_DYNAMIC_DISPATCH(AddDroppedF32)
+  (OfSequence(b), threshold_, scale_, x, branch, sum, begin, end);
+}
+
 KernelTable::Result MakeDropout(const DropoutOp& op, const NodeSpecs& node) {
   HG_RETURN_IF_ERROR(ExpectF32OrBf16(node));
-  if (node.inputs[0].dtype == DType::kBF16) {
-    return MakeDropoutOf<BFloat16>(op, node, &HWY_DYNAMIC_DISPATCH(DropoutBf16));
-  }
-  return MakeDropoutOf<float>(op, node, &HWY_DYNAMIC_DISPATCH(DropoutF32));
+  return node.inputs[0].dtype == DType::kBF16 ? MakeDropoutOf<BFloat16>(op)
+                                              : MakeDropoutOf<float>(op);
+}
+
+KernelTable::Result MakeResidual(const ResidualOp& op, const NodeSpecs& node) {
+  HG_RETURN_IF_ERROR(ExpectF32(node));
+  return MakeFunctionKernel(
+      SimdName("residual"), 0, [rate = op.rate(), site = op.site()](const KernelRun& k) {
+        const DropoutRun dropout(rate, site, k.in[2]);
+        const float* x = k.in[0].As<float>();
+        const float* branch = k.in[1].As<float>();
+        float* sum = k.out[0].As<float>();
+        ForPieces(k.context, k.in[0].spec,
+                  [&](int64_t b, int64_t begin, int64_t end, int64_t offset) {
+                    dropout.AddDropped(b, begin, end, x + offset, branch + offset, sum + offset);
+                  });
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace hourglass::onednn

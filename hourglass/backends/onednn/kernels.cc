@@ -38,6 +38,9 @@ KernelTable MakeTable() {
   table.Add<MatmulOp>(MakeMatmul);
   table.Add<PoolOp>(MakePool);
   table.Add<RepeatOp>(MakeRepeat);
+  table.Add<ResidualNormGradOp>(MakeResidualNormGrad);
+  table.Add<ResidualNormOp>(MakeResidualNorm);
+  table.Add<ResidualOp>(MakeResidual);
   table.Add<RotaryOp>(MakeRotary);
   table.Add<ShiftRowsOp>(MakeShiftRows);
   table.Add<SumSquaresOp>(MakeSumSquares);

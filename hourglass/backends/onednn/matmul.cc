@@ -19,20 +19,23 @@ int64_t LeastRowsToPack(DType dtype) { return dtype == DType::kBF16 ? 256 : 1024
 
 class MatmulKernel : public Kernel {
  public:
-  MatmulKernel(std::unique_ptr<MatmulPrimitive> primitive, bool bias, int64_t flops)
-      : primitive_(std::move(primitive)), bias_(bias), flops_(flops) {}
+  MatmulKernel(std::unique_ptr<MatmulPrimitive> primitive, const MatmulProblem& problem)
+      : primitive_(std::move(primitive)),
+        bias_(problem.bias),
+        residual_(problem.residual),
+        flops_(2 * problem.m * problem.n * problem.k) {}
   size_t WorkspaceBytes() const override { return primitive_->WorkspaceBytes(); }
   absl::Status Run(const RunContext&, std::span<const TensorView> in,
                    std::span<const TensorView> out, std::span<std::byte> workspace) override {
-    return primitive_->Run(in[0].data, in[1].data, bias_ ? in[2].data : nullptr, out[0].data,
-                           workspace.data());
+    return primitive_->Run(in[0].data, in[1].data, bias_ ? in[2].data : nullptr,
+                           residual_ ? in.back().data : nullptr, out[0].data, workspace.data());
   }
   int64_t Executed() const override { return flops_; }
   std::string Implementation() const override { return primitive_->implementation(); }
 
  private:
   std::unique_ptr<MatmulPrimitive> primitive_;
-  bool bias_;
+  bool bias_, residual_;
   int64_t flops_;
 };
 
@@ -57,6 +60,7 @@ MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
   problem.b = op.transpose_b() ? MatrixStrides{1, size.k} : MatrixStrides{size.n, 1};
   problem.dst = {size.n, 1};
   problem.bias = op.bias();
+  problem.residual = op.residual();
   problem.dtype = node.inputs[0].dtype;
   problem.dst_dtype = node.outputs[0].dtype;
   const int64_t flops = 2 * size.m * size.n * size.k;
@@ -72,8 +76,7 @@ KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
   const MatmulProblem problem = ProblemOf(op, node);
   HG_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
                       MatmulPrimitive::Create(problem, node.ToString()));
-  return std::make_unique<MatmulKernel>(std::move(primitive), problem.bias,
-                                        2 * problem.m * problem.n * problem.k);
+  return std::make_unique<MatmulKernel>(std::move(primitive), problem);
 }
 
 }  // namespace hourglass::onednn

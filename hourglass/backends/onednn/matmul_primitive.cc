@@ -40,6 +40,13 @@ memory::desc Layout(int64_t rows, int64_t columns, MatrixStrides strides, memory
   return memory::desc({rows, columns}, type, memory::dims{strides.row, strides.column});
 }
 
+dnnl::primitive_attr AttributesWith(const dnnl::post_ops& after) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attributes.set_post_ops(after);
+  return attributes;
+}
+
 dnnl::engine& CpuEngine() {
   static dnnl::engine* const engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
   return *engine;
@@ -63,7 +70,7 @@ size_t MatmulPrimitive::Reserve(const memory::desc& layout) {
 }
 
 MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view where)
-    : where_(where), threads_(problem.threads), bias_(problem.bias) {
+    : where_(where), threads_(problem.threads), bias_(problem.bias), residual_(problem.residual) {
   const ThreadCountScope threads(threads_);
   const dnnl::engine& engine = CpuEngine();
   const memory::data_type type = DataType(problem.dtype);
@@ -73,10 +80,11 @@ MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view 
   const memory::desc bias =
       problem.bias ? Layout(1, problem.n, {problem.n, 1}, memory::data_type::f32) : memory::desc();
   const memory::desc any_b({problem.k, problem.n}, type, memory::format_tag::any);
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const memory::desc residual = Layout(problem.m, problem.n, problem.dst, memory::data_type::f32);
+  dnnl::post_ops after;
+  if (residual_) after.append_binary(dnnl::algorithm::binary_add, residual);
   const dnnl::matmul::primitive_desc product(engine, a, problem.pack_b ? any_b : b, bias, dst,
-                                             attributes);
+                                             AttributesWith(after));
   implementation_ = product.impl_info_str();
   product_.emplace(engine, dnnl::matmul(product));
   product_->AddArgument(DNNL_ARG_SRC, a);
@@ -84,9 +92,13 @@ MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view 
   product_->AddArgument(DNNL_ARG_DST, dst);
   product_->AddArgument(DNNL_ARG_SCRATCHPAD, product.scratchpad_desc());
   if (bias_) product_->AddArgument(DNNL_ARG_BIAS, bias);
+  if (residual_) {
+    product_->AddArgument(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, residual);
+  }
   scratchpad_ = Reserve(product.scratchpad_desc());
   if (product.weights_desc() == b) return;
-  const dnnl::reorder::primitive_desc pack(engine, b, engine, product.weights_desc(), attributes);
+  const dnnl::reorder::primitive_desc pack(engine, b, engine, product.weights_desc(),
+                                           AttributesWith({}));
   implementation_ += "+pack";
   pack_b_.emplace(engine, dnnl::reorder(pack));
   pack_b_->AddArgument(DNNL_ARG_FROM, b);
@@ -96,8 +108,8 @@ MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view 
   pack_scratchpad_ = Reserve(pack.scratchpad_desc());
 }
 
-absl::Status MatmulPrimitive::Run(const void* a, const void* b, const void* bias, void* dst,
-                                  std::byte* workspace) {
+absl::Status MatmulPrimitive::Run(const void* a, const void* b, const void* bias,
+                                  const void* residual, void* dst, std::byte* workspace) {
   const ThreadCountScope threads(threads_);
   if (pack_b_) {
     const std::array<const void*, 3> pack = {b, workspace + packed_b_,
@@ -105,8 +117,11 @@ absl::Status MatmulPrimitive::Run(const void* a, const void* b, const void* bias
     HG_RETURN_IF_ERROR(pack_b_->Run(pack, where_));
     b = workspace + packed_b_;
   }
-  const std::array<const void*, 5> product = {a, b, dst, workspace + scratchpad_, bias};
-  return product_->Run(std::span(product).first(bias_ ? 5 : 4), where_);
+  std::array<const void*, 6> product = {a, b, dst, workspace + scratchpad_};
+  size_t count = 4;
+  if (bias_) product[count++] = bias;
+  if (residual_) product[count++] = residual;
+  return product_->Run(std::span(product).first(count), where_);
 }
 
 }  // namespace hourglass::onednn

@@ -26,6 +26,7 @@ struct MatmulProblem {
   MatrixStrides b;                // [k, n]
   MatrixStrides dst;              // [m, n]
   bool bias = false;              // f32 [n], added to every row of dst
+  bool residual = false;          // f32, laid out as dst, added to it
   DType dtype = DType::kF32;      // of a and b
   DType dst_dtype = DType::kF32;  // that of a and b, or f32
   int threads = 1;                // of the library, fixed at compile
@@ -40,10 +41,12 @@ class MatmulPrimitive {
   static absl::StatusOr<std::unique_ptr<MatmulPrimitive>> Create(const MatmulProblem& problem,
                                                                  std::string_view where);
 
-  // dst = a b (+ bias). `workspace` has WorkspaceBytes() and is 64-byte aligned; `bias` is null if
-  // the problem has none. One call at a time; different primitives may run at once, each in a
-  // thread of its own if they were created for one thread.
-  absl::Status Run(const void* a, const void* b, const void* bias, void* dst, std::byte* workspace);
+  // dst = a b (+ bias) (+ residual). `workspace` has WorkspaceBytes() and is 64-byte aligned; what
+  // the problem does not have is null; dst lies apart from everything else. One call at a time;
+  // different primitives may run at once, each in a thread of its own if they were created for one
+  // thread.
+  absl::Status Run(const void* a, const void* b, const void* bias, const void* residual, void* dst,
+                   std::byte* workspace);
 
   size_t WorkspaceBytes() const { return workspace_bytes_; }
   // Of oneDNN: "brg:avx512_core"; "brg:avx512_core+pack" with b packed before.
@@ -55,7 +58,7 @@ class MatmulPrimitive {
 
   std::string where_;
   int threads_;
-  bool bias_;
+  bool bias_, residual_;
   std::optional<BoundPrimitive> pack_b_;
   std::optional<BoundPrimitive> product_;
   std::string implementation_;

@@ -7,6 +7,8 @@
 #define HOURGLASS_BACKENDS_ONEDNN_PHILOX_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "hourglass/backends/onednn/simd_inl.h"
 #include "hourglass/base/counter_rng.h"
 
@@ -53,6 +55,28 @@ HWY_INLINE void StorePhilox(const CounterRng& rng, uint32_t quad, uint32_t* draw
   const UintTag d;
   const PhiloxDraws c = PhiloxQuads(rng, hn::Iota(d, quad));
   hn::StoreInterleaved4(c.v0, c.v1, c.v2, c.v3, d, draws);
+}
+
+// Calls body(i, vector, dropped) for the vectors that cover elements [begin, end) of the sequence;
+// `dropped` has the lanes whose draws are below the threshold.
+template <class Body>
+HWY_INLINE void ForDraws(const CounterRng& rng, uint32_t threshold, int64_t begin, int64_t end,
+                         const Body& body) {
+  const UintTag d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto threshold_v = hn::Set(d, threshold);
+  HWY_ALIGN uint32_t draws[4 * hn::MaxLanes(UintTag())];
+  while (begin < end) {
+    StorePhilox(rng, static_cast<uint32_t>(begin / 4), draws);
+    // A row need not begin with a quad.
+    const uint32_t* of_begin = draws + begin % 4;
+    const int64_t count = std::min(end - begin, 4 * lanes - begin % 4);
+    ForVectors(static_cast<size_t>(count), [&](size_t j, auto vector) HWY_ATTR {
+      const auto dropped = hn::Lt(vector.Load(d, of_begin + j), threshold_v);
+      body(begin + static_cast<int64_t>(j), vector, hn::RebindMask(FloatTag(), dropped));
+    });
+    begin += count;
+  }
 }
 
 }  // namespace HWY_NAMESPACE

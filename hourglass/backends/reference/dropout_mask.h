@@ -12,7 +12,7 @@ class DropoutMask {
  public:
   // `random` is the u32[4] of ops/dropout.h, `row` the sequence inside the micro-batch.
   DropoutMask(const TensorView& random, RandomSite site, double rate, int64_t row)
-      : threshold_(DropoutThreshold(rate)) {
+      : threshold_(DropoutThreshold(rate)), keep_(1.0 - rate) {
     const uint32_t* words = random.As<uint32_t>();
     rng_.seed = words[0] | static_cast<uint64_t>(words[1]) << 32;
     rng_.site = site;
@@ -23,9 +23,15 @@ class DropoutMask {
   bool Keeps(int64_t element) const {
     return rng_.Draw(static_cast<uint64_t>(element)) >= threshold_;
   }
+  // x, which is that element, after dropout.
+  template <typename T>
+  T Apply(int64_t element, T x) const {
+    return Keeps(element) ? x / static_cast<T>(keep_) : 0;
+  }
 
  private:
   uint32_t threshold_;
+  double keep_;
   CounterRng rng_;
 };
 

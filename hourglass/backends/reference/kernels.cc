@@ -10,6 +10,8 @@ KernelTable MakeKernelTable() {
   table.Add<MatmulOp>(MakeMatmul);
   table.Add<LayerNormOp>(MakeLayerNorm);
   table.Add<LayerNormGradOp>(MakeLayerNormGrad);
+  table.Add<ResidualNormOp>(MakeResidualNorm);
+  table.Add<ResidualNormGradOp>(MakeResidualNormGrad);
   table.Add<AttentionOp>(MakeAttention);
   table.Add<AttentionGradOp>(MakeAttentionGrad);
   table.Add<RotaryOp>(MakeRotary);
@@ -22,6 +24,7 @@ KernelTable MakeKernelTable() {
   table.Add<GeluOp>(MakeGelu);
   table.Add<GeluGradOp>(MakeGeluGrad);
   table.Add<DropoutOp>(MakeDropout);
+  table.Add<ResidualOp>(MakeResidual);
   table.Add<ShiftRowsOp>(MakeShiftRows);
   table.Add<ColumnSumOp>(MakeColumnSum);
   table.Add<AccumulateOp>(MakeAccumulate);

@@ -25,6 +25,8 @@ KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node);
 
 KernelTable::Result MakeLayerNorm(const LayerNormOp& op, const NodeSpecs& node);
 KernelTable::Result MakeLayerNormGrad(const LayerNormGradOp& op, const NodeSpecs& node);
+KernelTable::Result MakeResidualNorm(const ResidualNormOp& op, const NodeSpecs& node);
+KernelTable::Result MakeResidualNormGrad(const ResidualNormGradOp& op, const NodeSpecs& node);
 
 KernelTable::Result MakeAttention(const AttentionOp& op, const NodeSpecs& node);
 KernelTable::Result MakeAttentionGrad(const AttentionGradOp& op, const NodeSpecs& node);
@@ -43,6 +45,7 @@ KernelTable::Result MakeGelu(const GeluOp& op, const NodeSpecs& node);
 KernelTable::Result MakeGeluGrad(const GeluGradOp& op, const NodeSpecs& node);
 
 KernelTable::Result MakeDropout(const DropoutOp& op, const NodeSpecs& node);
+KernelTable::Result MakeResidual(const ResidualOp& op, const NodeSpecs& node);
 
 KernelTable::Result MakeShiftRows(const ShiftRowsOp& op, const NodeSpecs& node);
 KernelTable::Result MakeColumnSum(const ColumnSumOp& op, const NodeSpecs& node);

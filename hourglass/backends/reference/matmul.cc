@@ -9,7 +9,8 @@ KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
     const T* a = in[0].As<T>();                           // [m, k], or [k, m] if transpose_a
     const T* b = in[1].As<T>();                           // [k, n], or [n, k] if transpose_b
     const T* bias = op.bias() ? in[2].As<T>() : nullptr;  // [n]
-    T* c = out[0].As<T>();                                // [m, n]
+    const T* residual = op.residual() ? in.back().As<T>() : nullptr;  // [m, n]
+    T* c = out[0].As<T>();                                            // [m, n]
     for (int64_t i = 0; i < s.m; ++i) {
       for (int64_t j = 0; j < s.n; ++j) {
         T sum = 0;
@@ -19,7 +20,9 @@ KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
           sum += left * right;
           ++work.multiply_adds;
         }
-        c[i * s.n + j] = bias ? sum + bias[j] : sum;
+        if (bias != nullptr) sum += bias[j];
+        if (residual != nullptr) sum += residual[i * s.n + j];
+        c[i * s.n + j] = sum;
       }
     }
   });
