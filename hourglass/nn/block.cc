@@ -1,17 +1,15 @@
 #include "hourglass/nn/block.h"
 
 #include "absl/strings/str_cat.h"
-#include "hourglass/graph/core_ops.h"
 #include "hourglass/nn/layers.h"
 
 namespace hourglass {
 
-Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x) {
+Value AfterAttention(const Scope& scope, const BlockConfig& config, Value x, Value mixed) {
   const int64_t d = config.attention.d_model;
-  const Value normal = Norm(scope.Sub("feed_forward_norm"), x, d, Consumer::kProduct);
-  const Value out = FeedForward(scope.Sub("feed_forward"), normal, d, config.d_ff);
-  const Value kept = scope.Enter().Dropout(out, "feed_forward.dropout");
-  return Add(scope.graph(), x, kept);
+  const auto [sum, normal] = ResidualNorm(scope.Sub("feed_forward_norm"), x, mixed,
+                                          scope.SiteOf("attention.dropout"), d, Consumer::kProduct);
+  return FeedForward(scope.Sub("feed_forward"), normal, sum, d, config.d_ff);
 }
 
 Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
@@ -19,8 +17,7 @@ Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& 
   const Value normal =
       Norm(scope.Sub("attention_norm"), x, config.attention.d_model, Consumer::kProduct);
   const Value mixed = kind.record(scope.Sub("attention"), config.attention, place, normal, normal);
-  const Value kept = scope.Enter().Dropout(mixed, "attention.dropout");
-  return FeedForwardHalf(scope, config, Add(scope.graph(), x, kept));
+  return AfterAttention(scope, config, x, mixed);
 }
 
 Value Stack(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,

@@ -14,9 +14,9 @@ struct BlockConfig {
 Value Block(const Scope& scope, const BlockConfig& config, const AttentionKind& kind,
             const AttentionPlace& place, Value x);
 
-// x + Drop(FF(LN x)) with scope.feed_forward_norm and scope.feed_forward: the second half of a
-// block and of the attention resamplers.
-Value FeedForwardHalf(const Scope& scope, const BlockConfig& config, Value x);
+// What follows the attention of a block and of the attention resamplers, with
+// scope.feed_forward_norm and scope.feed_forward: h = x + Drop(mixed); h + Drop(FF(LN h)).
+Value AfterAttention(const Scope& scope, const BlockConfig& config, Value x, Value mixed);
 
 // `layers` blocks scope.0, scope.1, .. and a final scope.norm, also after no block at all (A1). By
 // these numbers train/recompute.h knows what a block is.

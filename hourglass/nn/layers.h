@@ -18,7 +18,15 @@ Value PackedLinear(const Scope& scope, Value x, std::string_view joined,
 // LayerNorm with scope.{scale,bias} over the last axis of width d.
 Value Norm(const Scope& scope, Value x, int64_t d, Consumer consumer = Consumer::kStream);
 
-// out(dropout(gelu(in(x)))) with scope.{in,out}.{weight,bias}: [.., d] -> [.., d], hidden width f.
-Value FeedForward(const Scope& scope, Value x, int64_t d, int64_t f);
+// x + Drop(branch), its mask drawn at `site`, and the Norm of that sum; all of width d.
+struct SumAndNorm {
+  Value sum, normal;
+};
+SumAndNorm ResidualNorm(const Scope& scope, Value x, Value branch, RandomSite site, int64_t d,
+                        Consumer consumer);
+
+// residual + Drop(out(Drop(gelu(in(x))))) with scope.{in,out}.{weight,bias}: [.., d], hidden width
+// f. The masks are drawn at scope.hidden and scope.dropout.
+Value FeedForward(const Scope& scope, Value x, Value residual, int64_t d, int64_t f);
 
 }  // namespace hourglass

@@ -32,8 +32,7 @@ Value AttentionShorten(const Scope& scope, const ShorteningConfig& c, Value dela
   const AttentionPlace place{{c.length / c.k, c.length, c.k, 1}, c.spacing};
   const Value mixed =
       ResamplingAttention(scope.Sub("attention"), c.block.attention, place, query, h);
-  const Value kept = scope.Enter().Dropout(mixed, "attention.dropout");
-  return FeedForwardHalf(scope, c.block, Add(scope.graph(), query, kept));
+  return AfterAttention(scope, c.block, query, mixed);
 }
 
 // U of paper A5 without its x: nothing is none.
@@ -58,8 +57,7 @@ Value AttentionUpsample(const Scope& scope, const UpsamplingConfig& c, Value coa
   const AttentionPlace place{{c.length, c.length / c.k, 1, c.k}, 1};
   const Value mixed =
       ResamplingAttention(scope.Sub("attention"), c.block.attention, place, query, h);
-  const Value kept = scope.Enter().Dropout(mixed, "attention.dropout");
-  return FeedForwardHalf(scope, c.block, Add(scope.graph(), query, kept));
+  return AfterAttention(scope, c.block, query, mixed);
 }
 
 }  // namespace
