@@ -24,12 +24,23 @@ TableRow RowOf(const CostPoint& cost, std::vector<std::string> more) {
   return row;
 }
 
-Table LawTable(const std::vector<CostLaw>& laws) {
+void AddLaws(const std::vector<CostLaw>& laws, const std::string& range, Table& table) {
+  for (const CostLaw& law : laws) {
+    table.rows.push_back(
+        {{law.part, law.law, range, Fixed(law.fit.n.value, 3), IntervalOf(law.fit.n),
+          Fixed(law.fit.k.value, 3), IntervalOf(law.fit.k), Fixed(law.fit.r_squared, 4),
+          Fixed(law.r_squared, 4), Fixed(law.farthest, 2), std::to_string(law.fit.points),
+          LawLabel(law.outcome)}});
+  }
+}
+
+Table LawTable(const std::vector<CostPoint>& costs, const std::vector<CostLaw>& laws) {
   Table table;
   table.id = "law-table";
   table.caption = "Fitted exponents beside those of the law";
   table.columns = {{"Part of the shortened stack", "", false},
                    {"Law", "", false, true},
+                   {"n / k", "", false, true},
                    {"Exponent of n", "", true},
                    {"95 % interval", "", true, true},
                    {"Exponent of k", "", true},
@@ -39,12 +50,10 @@ Table LawTable(const std::vector<CostLaw>& laws) {
                    {"Farthest from the law", "times", true},
                    {"Points", "", true},
                    {"Outcome", "", false, true, true}};
-  for (const CostLaw& law : laws) {
-    table.rows.push_back(
-        {{law.part, law.law, Fixed(law.fit.n.value, 3), IntervalOf(law.fit.n),
-          Fixed(law.fit.k.value, 3), IntervalOf(law.fit.k), Fixed(law.fit.r_squared, 4),
-          Fixed(law.r_squared, 4), Fixed(law.farthest, 2), std::to_string(law.fit.points),
-          LawLabel(law.outcome)}});
+  AddLaws(laws, "all", table);
+  const std::vector<CostPoint> longer = LongOnes(costs);
+  if (longer.size() < costs.size()) {
+    AddLaws(JudgeCosts(longer), Grouped(static_cast<int64_t>(kLongSequence)) + " or more", table);
   }
   table.note =
       "Fitted by least squares on logarithms, time = c n^a k^b; the law has its own exponents and "
@@ -179,7 +188,7 @@ absl::StatusOr<Section> CostsSection(const Analysis& analysis) {
   HG_RETURN_IF_ERROR(AddSteps(analysis.costs, section));
   if (laws.empty()) return section;
   HG_RETURN_IF_ERROR(AddLaw(analysis.costs, laws, section));
-  Add(section, LawTable(laws));
+  Add(section, LawTable(analysis.costs, laws));
   return section;
 }
 

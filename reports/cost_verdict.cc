@@ -45,6 +45,19 @@ std::string Sentence(const std::vector<CostPoint>& costs, const std::vector<Cost
          "; an exponent may differ from the law's by " + Fixed(kExponentMargin, 1) + ".";
 }
 
+// What is found where the law can be expected. Empty if that is everywhere or too little.
+std::string LongNote(const std::vector<CostPoint>& costs) {
+  const std::vector<CostPoint> longer = LongOnes(costs);
+  const std::vector<CostLaw> laws = JudgeCosts(longer);
+  if (laws.empty() || longer.size() == costs.size()) return "";
+  std::vector<std::string> clauses;
+  for (const CostLaw& law : laws) clauses.push_back(Clause(law));
+  return "Where n / k is at least " + Grouped(static_cast<int64_t>(kLongSequence)) + ", in " +
+         std::to_string(longer.size()) + " of them, " + Listed(clauses) + ": " +
+         LawLabel(Together(laws)) + ". Shorter sequences are a few tiles, whose edges and fixed " +
+         "costs decide.";
+}
+
 // What shortening saves where it saves most: at the longest sequences.
 std::string SavingNote(const std::vector<CostPoint>& costs) {
   const CostPoint *first = nullptr, *last = nullptr;
@@ -76,6 +89,9 @@ Verdict MakeCostVerdict(const Analysis& analysis) {
   } else {
     Wear(Together(laws), verdict);
     verdict.sentence = verdict.word + ": " + Sentence(analysis.costs, laws);
+  }
+  if (std::string note = LongNote(analysis.costs); !note.empty()) {
+    verdict.notes.push_back(std::move(note));
   }
   if (std::string note = SavingNote(analysis.costs); !note.empty()) {
     verdict.notes.push_back(std::move(note));

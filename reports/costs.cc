@@ -217,6 +217,14 @@ std::vector<CostLaw> JudgeCosts(const std::vector<CostPoint>& costs) {
   return laws;
 }
 
+std::vector<CostPoint> LongOnes(const std::vector<CostPoint>& costs) {
+  std::vector<CostPoint> found;
+  for (const CostPoint& cost : costs) {
+    if (cost.Shortened() >= kLongSequence) found.push_back(cost);
+  }
+  return found;
+}
+
 std::string PowersText(const PowerFit& fit) {
   return "n^" + Fixed(fit.n.value, 2) + " k^" + Fixed(fit.k.value, 2);
 }

@@ -60,6 +60,11 @@ struct CostLaw {
 // Attention, then the rest. Those without a fit are left out.
 std::vector<CostLaw> JudgeCosts(const std::vector<CostPoint>& costs);
 
+// The law is about long sequences. With fewer positions left by shortening than these, attention is
+// made of a few tiles, whose edges and fixed costs decide.
+inline constexpr double kLongSequence = 512;
+std::vector<CostPoint> LongOnes(const std::vector<CostPoint>& costs);
+
 // "n^1.98 k^−1.95".
 std::string PowersText(const PowerFit& fit);
 // "holds", "departs", "not resolved", with its symbol.

@@ -104,6 +104,12 @@ TEST(JudgeCosts, APartThatTakesNoTimeHasNoLaw) {
   EXPECT_EQ(laws[0].part, "rest");
 }
 
+TEST(LongOnes, LeavesOutWhereFewPositionsAreLeft) {
+  const auto longer = LongOnes(Costs(2, 1));
+  ASSERT_EQ(longer.size(), 9u);
+  for (const CostPoint& cost : longer) EXPECT_GE(cost.n, 512 * cost.k);
+}
+
 TEST(SpanText, OfAField) {
   EXPECT_EQ(SpanText(Costs(2, 1), &CostPoint::n), "512 to 4,096");
   EXPECT_EQ(SpanText({Costs(2, 1)[0]}, &CostPoint::k), "1");
