@@ -52,10 +52,11 @@ std::string LongNote(const std::vector<CostPoint>& costs) {
   if (laws.empty() || longer.size() == costs.size()) return "";
   std::vector<std::string> clauses;
   for (const CostLaw& law : laws) clauses.push_back(Clause(law));
+  const std::string label = LawLabel(Together(laws));
   return "Where n / k is at least " + Grouped(static_cast<int64_t>(kLongSequence)) + ", in " +
-         std::to_string(longer.size()) + " of them, " + Listed(clauses) + ": " +
-         LawLabel(Together(laws)) + ". Shorter sequences are a few tiles, whose edges and fixed " +
-         "costs decide.";
+         std::to_string(longer.size()) + " of the " + std::to_string(costs.size()) +
+         " combinations, " + Listed(clauses) + ": " + label.substr(label.find(' ') + 1) +
+         ". Shorter sequences are a few tiles, whose edges and fixed costs decide.";
 }
 
 // What shortening saves where it saves most: at the longest sequences.

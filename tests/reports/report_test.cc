@@ -498,8 +498,9 @@ TEST_F(ReportTest, ASweepThatTimedPartsIsAboutCost) {
   EXPECT_TRUE(
       Contains(text, "| 2,048 | 4 | 512.0 | 4.000 | 4.000 | 1.00 | 4.000 | 4.000 | 1.00 |"));
   EXPECT_TRUE(Contains(text, "| rest | n / k | all | 1.000 | 1.00 to 1.00 | −1.000 |"));
-  EXPECT_TRUE(
-      Contains(text, "Where n / k is at least 512, in 6 of them, attention takes time as n^2.00"));
+  EXPECT_TRUE(Contains(
+      text,
+      "Where n / k is at least 512, in 6 of the 9 combinations, attention takes time as n^2.00"));
   EXPECT_TRUE(Contains(text, "| attention | n² / k² | 512 or more | 2.000 |"));
   for (const char* quality :
        {"Quality, speed and memory", "bits-by-flops", "paired seeds", "TOST"}) {
