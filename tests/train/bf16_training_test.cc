@@ -129,7 +129,7 @@ TEST_P(Bf16ModelTest, OneDnnAgreesWithTheReferenceNodeByNode) {
   const ParameterTable parameters = ParametersOf(*model).value();
   ProgramOptions options;
   options.memory.keep_all = true;
-  const auto compile = [&](std::shared_ptr<Backend> backend) {
+  const auto compile = [&](const std::shared_ptr<Backend>& backend) {
     const auto state =
         State::Create(MakeStateSpec(parameters, DType::kBF16, true), backend).value();
     EXPECT_TRUE(InitialiseParameters(*state, parameters, 5).ok());
