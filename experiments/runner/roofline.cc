@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "hourglass/backends/onednn/dnnl_status.h"
 #include "hourglass/base/clock.h"
 #include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
@@ -29,13 +30,6 @@ constexpr std::array<ProductSize, 6> kProducts = {{{512, 512, 512},
 // Elements that a thread takes at least, in the memory part.
 constexpr int64_t kGrain = int64_t{1} << 16;
 
-absl::Status FromException(const dnnl::error& error, const std::string& where) {
-  const std::string text = absl::StrCat("onednn: ", where, ": ", error.what(), " (oneDNN status ",
-                                        static_cast<int>(error.status), ")");
-  return error.status == dnnl_unimplemented ? absl::UnimplementedError(text)
-                                            : absl::InternalError(text);
-}
-
 // Small numbers that differ, exact in bf16: constant operands draw less power than real ones.
 template <typename T>
 void FillNumbers(std::byte* data, size_t bytes) {
@@ -53,22 +47,18 @@ class Product {
     std::unique_ptr<Product> product(new Product());
     const std::string shape = absl::StrCat(size.m, "x", size.n, "x", size.k);
     product->name_ = absl::StrCat(shape, packed ? " packed" : " plain");
-    try {
-      HG_RETURN_IF_ERROR(product->Prepare(backend, size, dtype, packed));
-    } catch (const dnnl::error& error) {
-      return FromException(error, product->name_);
-    }
+    absl::Status prepared;
+    HG_RETURN_IF_ERROR(onednn::CallDnnl(
+        product->name_, [&] { prepared = product->Prepare(backend, size, dtype, packed); }));
+    HG_RETURN_IF_ERROR(prepared);
     return product;
   }
 
   absl::Status Run() {
-    try {
+    return onednn::CallDnnl(name_, [this] {
       primitive_.execute(stream_, arguments_);
       stream_.wait();
-    } catch (const dnnl::error& error) {
-      return FromException(error, name_);
-    }
-    return absl::OkStatus();
+    });
   }
 
   const std::string& name() const { return name_; }

@@ -29,12 +29,8 @@ HWY_INLINE FloatVec Scale2(FloatVec p, FloatVec power) {
   // The form with a mask, because g++ 12 warns about the other.
   return FloatVec{_mm512_maskz_scalef_ps(__mmask16{0xffff}, p.raw, power.raw)};
 #else
-  const FloatTag d;
-  const IntTag di;
   // The second operand of the x86 maximum is what it returns for NaN, which p keeps anyway.
-  power = hn::Max(hn::Set(d, -126.0f), power);
-  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+  return hn::Mul(p, PowerOfTwo(hn::Max(hn::Set(FloatTag(), -126.0f), power)));
 #endif
 }
 

@@ -42,7 +42,6 @@ template <typename T>
 HWY_INLINE FloatVec ExpFor(FloatVec x) {
   if constexpr (!std::is_same_v<T, BFloat16>) return Exp(x);
   const FloatTag d;
-  const IntTag di;
   // NaN is the second operand and stays.
   const auto log2 = hn::Max(hn::Set(d, -126.0f), hn::Mul(x, hn::Set(d, 0x1.715476p+0f)));
   const auto power = hn::Round(log2);
@@ -51,8 +50,7 @@ HWY_INLINE FloatVec ExpFor(FloatVec x) {
   p = hn::MulAdd(f, p, hn::Set(d, 2.4022651e-1f));
   p = hn::MulAdd(f, p, hn::Set(d, 6.9314718e-1f));
   p = hn::MulAdd(f, p, hn::Set(d, 1.0f));
-  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+  return hn::Mul(p, PowerOfTwo(power));
 }
 
 // e^(-2u) for u = sqrt(2 / pi) (x + 0.044715 x^3): 0.5 (1 + tanh u) = 1 / (1 + e^(-2u)). Cut at

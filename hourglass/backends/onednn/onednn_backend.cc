@@ -82,6 +82,9 @@ std::string CpuFeatures() {
   return absl::StrJoin(found, " ");
 }
 
+// Whether the library may use these instructions.
+bool IsaIncludes(dnnl_cpu_isa_t isa) { return (dnnl_get_effective_cpu_isa() & isa) == isa; }
+
 class OneDnnBackend : public HostBackend {
  public:
   std::string_view Name() const override { return "onednn"; }
@@ -109,9 +112,8 @@ class OneDnnBackend : public HostBackend {
 // The own kernels keep to the instructions that the library is limited to (ONEDNN_MAX_CPU_ISA), so
 // that one variable makes the whole backend run as on an older CPU.
 void LimitOwnKernels() {
-  const bool avx512 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) ==
-                      static_cast<unsigned>(dnnl_cpu_isa_avx512_core);
-  if (!avx512) hwy::DisableTargets(HWY_AVX2 - 1);  // better targets have lower bits
+  // Better targets have lower bits.
+  if (!IsaIncludes(dnnl_cpu_isa_avx512_core)) hwy::DisableTargets(HWY_AVX2 - 1);
 }
 
 }  // namespace
@@ -122,9 +124,6 @@ std::shared_ptr<Backend> MakeOneDnnBackend() {
   return std::make_shared<OneDnnBackend>();
 }
 
-bool CpuSupportsBf16() {
-  return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
-         dnnl_cpu_isa_avx512_core_bf16;
-}
+bool CpuSupportsBf16() { return IsaIncludes(dnnl_cpu_isa_avx512_core_bf16); }
 
 }  // namespace hourglass

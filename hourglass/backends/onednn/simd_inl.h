@@ -144,6 +144,13 @@ HWY_INLINE float FoldSum(size_t count, const Step& step) {
 
 HWY_INLINE float Sum(FloatVec v) { return hn::GetLane(hn::SumOfLanes(FloatTag(), v)); }
 
+// 2^power for whole numbers in [-126, 127].
+HWY_INLINE FloatVec PowerOfTwo(FloatVec power) {
+  const IntTag di;
+  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
+  return hn::BitCast(FloatTag(), hn::ShiftLeft<23>(exponent));
+}
+
 // e^x, relative error below 2 eps; x is cut to [-87, 88], so the result is a normal number; NaN
 // stays NaN (the second operand of the x86 minimum and maximum is what they return then).
 HWY_INLINE FloatVec Exp(FloatVec x) {
@@ -160,9 +167,7 @@ HWY_INLINE FloatVec Exp(FloatVec x) {
   p = hn::MulAdd(r, p, hn::Set(d, 0.5f));
   p = hn::MulAdd(r, p, hn::Set(d, 1.0f));
   p = hn::MulAdd(r, p, hn::Set(d, 1.0f));
-  const IntTag di;
-  const auto exponent = hn::Add(hn::ConvertTo(di, power), hn::Set(di, 127));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(exponent)));
+  return hn::Mul(p, PowerOfTwo(power));
 }
 
 }  // namespace HWY_NAMESPACE
