@@ -1,5 +1,6 @@
 #include "hourglass/backends/onednn/attention.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -66,8 +67,9 @@ class AttentionKernel : public Kernel {
                     out[0].As<T>(),
                     out[1].As<float>(),
                     workspace.data()};
-    ParallelFor(plan_.parts, 1, [this, &call](int64_t begin, int64_t end, int) {
-      for (int64_t part = begin; part < end; ++part) RunPart(call, part);
+    std::atomic<int64_t> next{0};
+    ParallelFor(plan_.parts, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t part = begin; part < end; ++part) RunPart(call, part, next);
     });
     return absl::OkStatus();
   }
@@ -115,11 +117,12 @@ class AttentionKernel : public Kernel {
             dropout ? bytes(at_.keep) : nullptr};
   }
 
-  // Heads are the outer order: the positions of a head are packed once for all sequences.
-  void RunPart(const Call& call, int64_t part) const {
+  // Takes the next item until there is none: the slower of two threads gets fewer. Heads are the
+  // outer order: a part packs the positions of a head once for all its sequences.
+  void RunPart(const Call& call, int64_t part, std::atomic<int64_t>& next) const {
     const Scratch s = ScratchOf(call.workspace, part);
     int64_t packed_head = -1;
-    for (int64_t item = plan_.PartBegin(part); item < plan_.PartBegin(part + 1); ++item) {
+    for (int64_t item = next++; item < plan_.Items(); item = next++) {
       const int64_t head = item / plan_.sizes.batch;
       if (call.r != nullptr && head != packed_head) {
         PackPositions<T, E>(plan_, call.r, head, s.positions, nullptr);

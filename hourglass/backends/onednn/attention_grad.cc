@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstring>
 #include <string>
 
@@ -74,8 +75,9 @@ class AttentionGradKernel : public Kernel {
   absl::Status Run(const RunContext&, std::span<const TensorView> in,
                    std::span<const TensorView> out, std::span<std::byte> workspace) override {
     const Call call = CallOf(in, out, workspace);
-    ParallelFor(plan_.parts, 1, [this, &call](int64_t begin, int64_t end, int) {
-      for (int64_t part = begin; part < end; ++part) RunPart(call, part);
+    std::atomic<int64_t> next{0};
+    ParallelFor(plan_.parts, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t part = begin; part < end; ++part) RunPart(call, part, next);
     });
     if (plan_.attributes.relative) AddPartials(call);
     return absl::OkStatus();
@@ -257,19 +259,27 @@ class AttentionGradKernel : public Kernel {
 
   // One part.
 
-  void RunPart(const Call& call, int64_t part) const {
+  // Without sums over the batch a part takes the next item until there is none: the slower of two
+  // threads gets fewer.
+  void RunPart(const Call& call, int64_t part, std::atomic<int64_t>& next) const {
     const Scratch s = ScratchOf(call.workspace, part);
     // What lies between the rows of d_strip is read as zero by the products over distances.
     std::memset(s.d_strip - StripLayout::kFirst, 0,
                 static_cast<size_t>(strip_.floats) * sizeof(float));
+    if (!plan_.attributes.relative) {
+      for (int64_t item = next++; item < plan_.Items(); item = next++) {
+        RunHead(call, s, item % plan_.sizes.batch, item / plan_.sizes.batch);
+      }
+      return;
+    }
     const int64_t begin = plan_.PartBegin(part), end = plan_.PartBegin(part + 1);
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / plan_.sizes.batch;
       const bool first = item == begin || item % plan_.sizes.batch == 0;
       const bool last = item + 1 == end || (item + 1) % plan_.sizes.batch == 0;
-      if (first && plan_.attributes.relative) BeginPositions(call, s, head);
+      if (first) BeginPositions(call, s, head);
       RunHead(call, s, item % plan_.sizes.batch, head);
-      if (last && plan_.attributes.relative) EndPositions(call, s, part, head);
+      if (last) EndPositions(call, s, part, head);
     }
   }
 

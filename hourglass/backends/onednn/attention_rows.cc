@@ -308,7 +308,18 @@ HWY_INLINE FloatVec Drop(FloatVec x, const uint8_t* keep, FloatVec scale) {
 
 // Results of a strip, written where the scores were read: floats, or bf16 that never overtake them.
 HWY_INLINE void StoreInStrip(FloatVec v, float* to) { hn::StoreU(v, FloatTag(), to); }
-HWY_INLINE void StoreInStrip(FloatVec v, BFloat16* to) { FullVector().Store(v, FloatTag(), to); }
+HWY_INLINE void StoreInStrip(FloatVec v, BFloat16* to) {
+#if HWY_TARGET <= HWY_AVX3
+  // bf16 is left in strips only where pairs are multiplied (AttentionPlan::Pairs), and there this
+  // instruction exists, of which Highway 1.0 does not know. That it drops denormal numbers does not
+  // matter: beside the others of a row such probabilities and gradients vanish.
+  __m256i narrow;
+  asm("vcvtneps2bf16 %1, %0" : "=v"(narrow) : "v"(v.raw));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow);
+#else
+  FullVector().Store(v, FloatTag(), to);
+#endif
+}
 
 // Of pairs one more is read than of single numbers.
 template <typename E>
