@@ -72,21 +72,24 @@ size_t MatmulPrimitive::Reserve(const memory::desc& layout) {
 MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view where)
     : where_(where), threads_(problem.threads), bias_(problem.bias), residual_(problem.residual) {
   const ThreadCountScope threads(threads_);
-  const dnnl::engine& engine = CpuEngine();
-  const memory::data_type type = DataType(problem.dtype);
-  const memory::desc a = Layout(problem.m, problem.k, problem.a, type);
-  const memory::desc b = Layout(problem.k, problem.n, problem.b, type);
+  const memory::desc b = Layout(problem.k, problem.n, problem.b, DataType(problem.dtype));
+  const memory::desc multiplied = AddProduct(problem, b);
+  if (multiplied != b) AddPacking(b, multiplied);
+}
+
+memory::desc MatmulPrimitive::AddProduct(const MatmulProblem& problem, const memory::desc& b) {
+  const memory::desc a = Layout(problem.m, problem.k, problem.a, b.get_data_type());
   const memory::desc dst = Layout(problem.m, problem.n, problem.dst, DataType(problem.dst_dtype));
   const memory::desc bias =
-      problem.bias ? Layout(1, problem.n, {problem.n, 1}, memory::data_type::f32) : memory::desc();
-  const memory::desc any_b({problem.k, problem.n}, type, memory::format_tag::any);
+      bias_ ? Layout(1, problem.n, {problem.n, 1}, memory::data_type::f32) : memory::desc();
   const memory::desc residual = Layout(problem.m, problem.n, problem.dst, memory::data_type::f32);
+  const memory::desc any(b.get_dims(), b.get_data_type(), memory::format_tag::any);
   dnnl::post_ops after;
   if (residual_) after.append_binary(dnnl::algorithm::binary_add, residual);
-  const dnnl::matmul::primitive_desc product(engine, a, problem.pack_b ? any_b : b, bias, dst,
+  const dnnl::matmul::primitive_desc product(CpuEngine(), a, problem.pack_b ? any : b, bias, dst,
                                              AttributesWith(after));
   implementation_ = product.impl_info_str();
-  product_.emplace(engine, dnnl::matmul(product));
+  product_.emplace(CpuEngine(), dnnl::matmul(product));
   product_->AddArgument(DNNL_ARG_SRC, a);
   product_->AddArgument(DNNL_ARG_WEIGHTS, product.weights_desc());
   product_->AddArgument(DNNL_ARG_DST, dst);
@@ -96,15 +99,17 @@ MatmulPrimitive::MatmulPrimitive(const MatmulProblem& problem, std::string_view 
     product_->AddArgument(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, residual);
   }
   scratchpad_ = Reserve(product.scratchpad_desc());
-  if (product.weights_desc() == b) return;
-  const dnnl::reorder::primitive_desc pack(engine, b, engine, product.weights_desc(),
-                                           AttributesWith({}));
+  return product.weights_desc();
+}
+
+void MatmulPrimitive::AddPacking(const memory::desc& b, const memory::desc& packed) {
+  const dnnl::reorder::primitive_desc pack(CpuEngine(), b, CpuEngine(), packed, AttributesWith({}));
   implementation_ += "+pack";
-  pack_b_.emplace(engine, dnnl::reorder(pack));
+  pack_b_.emplace(CpuEngine(), dnnl::reorder(pack));
   pack_b_->AddArgument(DNNL_ARG_FROM, b);
-  pack_b_->AddArgument(DNNL_ARG_TO, product.weights_desc());
+  pack_b_->AddArgument(DNNL_ARG_TO, packed);
   pack_b_->AddArgument(DNNL_ARG_SCRATCHPAD, pack.scratchpad_desc());
-  packed_b_ = Reserve(product.weights_desc());
+  packed_b_ = Reserve(packed);
   pack_scratchpad_ = Reserve(pack.scratchpad_desc());
 }
 

@@ -54,6 +54,9 @@ class MatmulPrimitive {
 
  private:
   MatmulPrimitive(const MatmulProblem& problem, std::string_view where);
+  // The product and the layout in which it wants b.
+  dnnl::memory::desc AddProduct(const MatmulProblem& problem, const dnnl::memory::desc& b);
+  void AddPacking(const dnnl::memory::desc& b, const dnnl::memory::desc& packed);
   size_t Reserve(const dnnl::memory::desc& layout);
 
   std::string where_;
