@@ -1,7 +1,6 @@
 #include "hourglass/base/parallel_for.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "hourglass/base/check.h"
 #include "hourglass/base/core_count.h"
@@ -41,9 +40,10 @@ int RememberedThreadCount() { return g_threads; }
 
 #else
 
+// OpenMP may grant fewer threads than asked for (OMP_THREAD_LIMIT): those that there are do all.
 void OnEveryThread(int threads, const std::function<void(int)>& body) {
 #pragma omp parallel num_threads(threads)
-  body(omp_get_thread_num());
+  for (int t = omp_get_thread_num(); t < threads; t += omp_get_num_threads()) body(t);
 }
 
 bool Inside() { return omp_in_parallel() != 0; }
@@ -77,18 +77,6 @@ void ParallelFor(int64_t count, int64_t grain,
     const int64_t begin = count * t / threads;
     const int64_t end = count * (t + 1) / threads;
     if (begin < end) body(begin, end, t);
-  });
-}
-
-void ParallelForDynamic(int64_t count, const std::function<void(int64_t item, int thread)>& body) {
-  const int threads = static_cast<int>(std::min<int64_t>(ThreadCount(), count));
-  if (threads <= 1 || Inside()) {
-    for (int64_t i = 0; i < count; ++i) body(i, 0);
-    return;
-  }
-  std::atomic<int64_t> next{0};
-  OnEveryThread(threads, [&](int t) {
-    for (int64_t i = next++; i < count; i = next++) body(i, t);
   });
 }
 

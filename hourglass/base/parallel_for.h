@@ -13,13 +13,10 @@ void SetThreadCount(int threads);
 int ThreadCount();
 
 // Calls body(begin, end, thread) on contiguous ranges that cover [0, count), one per thread, and
-// waits. Ranges depend only on count, grain and ThreadCount(). With count <= grain, or when called
+// waits. Ranges depend only on count, grain and ThreadCount(), also where the system grants fewer
+// threads, which then take several. With count <= grain, or when called
 // inside another ParallelFor, the caller's thread does all the work.
 void ParallelFor(int64_t count, int64_t grain,
                  const std::function<void(int64_t begin, int64_t end, int thread)>& body);
-
-// Hands out the items 0 .. count-1 one by one, for items of uneven cost; the order in which threads
-// take them is not defined, so item i may write only what belongs to i.
-void ParallelForDynamic(int64_t count, const std::function<void(int64_t item, int thread)>& body);
 
 }  // namespace hourglass

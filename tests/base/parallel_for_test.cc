@@ -94,15 +94,5 @@ TEST_P(ParallelForTest, InnerLoopRunsOnItsThread) {
   EXPECT_EQ(inner_calls, 8);
 }
 
-TEST_P(ParallelForTest, DynamicVisitsEveryItemOnceOnAValidThread) {
-  std::vector<std::atomic<int>> visits(501);
-  ParallelForDynamic(501, [&](int64_t item, int thread) {
-    EXPECT_GE(thread, 0);
-    EXPECT_LT(thread, GetParam());
-    ++visits[static_cast<size_t>(item)];
-  });
-  for (const std::atomic<int>& n : visits) EXPECT_EQ(n, 1);
-}
-
 }  // namespace
 }  // namespace hourglass
