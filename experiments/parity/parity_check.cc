@@ -353,7 +353,7 @@ class FixtureSequences : public Dataset {
                     int32_t* out) const override {
     const int64_t begin = first_sequence * length_, end = begin + count * length_;
     if (length != length_ || end > static_cast<int64_t>(tokens_.size())) {
-      return absl::OutOfRangeError("the fixture holds fewer batches");
+      return absl::DataLossError("the fixture holds fewer batches");
     }
     std::copy(tokens_.begin() + begin, tokens_.begin() + end, out);
     return absl::OkStatus();

@@ -191,6 +191,11 @@ class Bench {
       const int64_t start = MonotonicNanos();
       HG_ASSIGN_OR_RETURN(const StepResult result, trainer_->StepOn(tokens_.data()));
       const int64_t nanos = MonotonicNanos() - start;
+      // Such a step leaves the parameters alone: it is a faster one, and the loss says nothing.
+      if (result.diverged) {
+        return absl::OutOfRangeError(absl::StrCat("diverged at step ", step, ": loss ", result.loss,
+                                                  "; give a lower --lr or a longer --lr_warmup"));
+      }
       last_loss_ = result.loss;
       if (step <= options_.warmup) continue;
       train_seconds_.push_back(1e-9 * static_cast<double>(nanos));

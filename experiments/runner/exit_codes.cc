@@ -24,6 +24,8 @@ ExitCode ExitCodeFor(const absl::Status& status) {
       return kExitBadConfiguration;
     case absl::StatusCode::kDataLoss:
       return kExitBadData;
+    case absl::StatusCode::kOutOfRange:
+      return kExitDiverged;
     case absl::StatusCode::kNotFound:
       return kExitMissingData;
     case absl::StatusCode::kUnimplemented:

@@ -27,8 +27,9 @@ enum ExitCode : int {
 absl::Status UsageError(const std::string& message);
 
 // The one mapping of a status to an exit code:
-//   OK 0; usage 64; InvalidArgument 78; DataLoss 65; NotFound 66; Unimplemented, Unavailable 69;
-//   PermissionDenied, ResourceExhausted 74; Aborted 75; Cancelled 130; the rest 70.
+//   OK 0; OutOfRange (a number that is not finite any more) 18; usage 64; InvalidArgument 78;
+//   DataLoss 65; NotFound 66; Unimplemented, Unavailable 69; PermissionDenied, ResourceExhausted
+//   74; Aborted 75; Cancelled 130; the rest 70.
 ExitCode ExitCodeFor(const absl::Status& status);
 
 }  // namespace hourglass

@@ -92,6 +92,17 @@ TEST(CliErrorsTest, MissingFiles) {
   EXPECT_THAT(full.err, HasSubstr("--set data.path=FILE"));
 }
 
+// A step whose loss is not finite leaves out the update and would pass for a fast one.
+TEST(CliErrorsTest, BenchTimesNoTrainingThatDiverges) {
+  const Result result =
+      Call({"bench", "--hierarchy", "1@1", "--d_model", "16",   "--d_ff",      "32", "--heads",
+            "2",     "--length",    "16",  "--batch",   "1",    "--threads",   "1",  "--steps",
+            "5",     "--warmup",    "0",   "--lr",      "1e30", "--lr_warmup", "0"});
+  EXPECT_EQ(result.code, 18);
+  EXPECT_THAT(result.err, HasSubstr("diverged at step 2: loss"));
+  EXPECT_EQ(result.out, "");
+}
+
 TEST(CliErrorsTest, BenchSaysWhatItDoesWithoutData) {
   const Result result = Call({"bench", "--data", "/nonexistent/bytes"});
   EXPECT_THAT(result.err, HasSubstr("leave out --data for random bytes"));
