@@ -89,11 +89,14 @@ class RecomputeOnBackendTest : public ::testing::TestWithParam<BackendCase> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    All, RecomputeOnBackendTest,
-    ::testing::Values(BackendCase{"reference_f64", MakeReferenceBackend, DType::kF64},
-                      BackendCase{"onednn_f32", MakeOneDnnBackend, DType::kF32}),
-    [](const auto& info) { return std::string(info.param.name); });
+std::vector<BackendCase> BackendCases() {
+  std::vector<BackendCase> cases = {{"reference_f64", MakeReferenceBackend, DType::kF64},
+                                    {"onednn_f32", MakeOneDnnBackend, DType::kF32}};
+  if (CpuSupportsBf16()) cases.push_back({"onednn_bf16", MakeOneDnnBackend, DType::kBF16});
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(All, RecomputeOnBackendTest, ::testing::ValuesIn(BackendCases()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST_P(RecomputeOnBackendTest, EveryBitIsThatWithout) {
   for (const double dropout : {0.0, 0.2}) {
