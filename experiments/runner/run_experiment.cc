@@ -51,10 +51,10 @@ class Sweep {
 
  private:
   absl::Status Prepare() {
+    threads_ = options_.threads > 0 ? options_.threads : CoreCount();
+    SetThreadCount(threads_);  // first: kernels are planned with as much memory as that takes
     HG_ASSIGN_OR_RETURN(sweep_, PlanSweep(spec_, options_.selection));
     HG_RETURN_IF_ERROR(CheckMemory());
-    threads_ = options_.threads > 0 ? options_.threads : CoreCount();
-    SetThreadCount(threads_);
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(spec_.backend()));
     HG_ASSIGN_OR_RETURN(corpus_, OpenCorpus(spec_.data(), LongestOf(spec_)));
     HG_ASSIGN_OR_RETURN(environment_, CaptureEnvironment(options_.stamp, *backend_, threads_,
