@@ -1,5 +1,6 @@
 #pragma once
-// A graph made runnable: order, memory and kernels fixed once, run many times without allocation.
+// A graph made runnable: order, memory and kernels fixed once, run many times without allocating
+// tensors.
 
 #include <array>
 #include <functional>

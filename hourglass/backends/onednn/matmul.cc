@@ -13,8 +13,8 @@ namespace {
 // Products smaller than this take one thread: waking the second costs about as much as it saves.
 constexpr int64_t kSmallProductFlops = 1 << 20;
 
-// Rows of a from which packing b before the product gains, by 4 to 27 % (DECISIONS.md, "Products").
-// With fewer the pass over b costs more; f32 sooner, whose b is twice as large.
+// Rows of a from which packing b before the product gains in most shapes (DECISIONS.md,
+// "Products"). With fewer the pass over b costs more; f32 sooner, whose b is twice as large.
 int64_t LeastRowsToPack(DType dtype) { return dtype == DType::kBF16 ? 256 : 1024; }
 
 class MatmulKernel : public Kernel {

@@ -1,6 +1,6 @@
 #pragma once
-// The CPU backend: products by oneDNN, everything else by own kernels vectorised with Highway. f32;
-// instruction sets are chosen at run time.
+// The CPU backend: products by oneDNN, everything else by own kernels vectorised with Highway. f32,
+// and bf16 where the CPU multiplies it; instruction sets are chosen at run time.
 
 #include <memory>
 
