@@ -105,7 +105,7 @@ absl::StatusOr<std::unique_ptr<Evaluator>> Load(const Flags& flags, const std::s
 
 absl::StatusOr<ExitCode> Eval(const Flags& flags, const CliContext& context) {
   HG_RETURN_IF_ERROR(CheckFlags(flags));
-  SetThreadCount(ThreadsOrCores(flags.threads));
+  HG_RETURN_IF_ERROR(RequestThreads(ThreadsOrCores(flags.threads)));
   HG_ASSIGN_OR_RETURN(const Split split, ParseSplit(flags.split));
   HG_ASSIGN_OR_RETURN(std::shared_ptr<Backend> backend, MakeBackend(flags.backend));
   CheckpointInfo info;

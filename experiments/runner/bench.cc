@@ -135,7 +135,7 @@ class Bench {
   absl::StatusOr<Json> Run() {
     HG_RETURN_IF_ERROR(CheckCounts(options_));
     load_at_start_ = LoadAverage();
-    SetThreadCount(options_.threads);
+    HG_RETURN_IF_ERROR(RequestThreads(options_.threads));
     HG_RETURN_IF_ERROR(Prepare());
     HG_RETURN_IF_ERROR(RefuseDebugBuild(IsDebugBuild()));
     // Every page of the evaluation is then in the resident set that is read below.

@@ -52,7 +52,8 @@ class Sweep {
  private:
   absl::Status Prepare() {
     threads_ = options_.threads > 0 ? options_.threads : CoreCount();
-    SetThreadCount(threads_);  // first: kernels are planned with as much memory as that takes
+    // First: kernels are planned with as much memory as these threads take.
+    HG_RETURN_IF_ERROR(RequestThreads(threads_));
     HG_ASSIGN_OR_RETURN(sweep_, PlanSweep(spec_, options_.selection));
     HG_RETURN_IF_ERROR(CheckMemory());
     HG_ASSIGN_OR_RETURN(backend_, MakeBackend(spec_.backend()));

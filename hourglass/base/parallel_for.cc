@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "hourglass/base/check.h"
 #include "hourglass/base/core_count.h"
 
@@ -49,7 +50,8 @@ void OnEveryThread(int threads, const std::function<void(int)>& body) {
 bool Inside() { return omp_in_parallel() != 0; }
 void RememberThreadCount(int threads) {
   omp_set_dynamic(0);
-  omp_set_num_threads(threads);
+  // oneDNN leaves out the work of threads that it was promised and does not get.
+  omp_set_num_threads(std::min(threads, omp_get_thread_limit()));
 }
 int RememberedThreadCount() { return omp_get_max_threads(); }
 
@@ -63,6 +65,14 @@ void SetThreadCount(int threads) {
 }
 
 int ThreadCount() { return RememberedThreadCount(); }
+
+absl::Status RequestThreads(int threads) {
+  SetThreadCount(threads);
+  if (ThreadCount() == threads) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(threads, " threads were asked for, the system grants ", ThreadCount(),
+                   " (OMP_THREAD_LIMIT): give --threads ", ThreadCount()));
+}
 
 void ParallelFor(int64_t count, int64_t grain,
                  const std::function<void(int64_t begin, int64_t end, int thread)>& body) {

@@ -10,7 +10,7 @@
 namespace hourglass {
 namespace {
 
-TEST(ThreadLimitTest, EveryRangeRunsWithFewerThreadsThanAskedFor) {
+TEST(ThreadLimitTest, NothingIsLeftOutWithFewerThreadsThanAskedFor) {
   ASSERT_STREQ(std::getenv("OMP_THREAD_LIMIT"), "1");
   SetThreadCount(4);
   std::vector<int> visits(1001, 0);
@@ -20,7 +20,10 @@ TEST(ThreadLimitTest, EveryRangeRunsWithFewerThreadsThanAskedFor) {
     for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
   });
   EXPECT_EQ(visits, std::vector<int>(1001, 1));
-  EXPECT_EQ(threads, (std::set<int>{0, 1, 2, 3}));  // the ranges are those of four threads
+  EXPECT_EQ(threads, std::set<int>{0});
+  EXPECT_EQ(ThreadCount(), 1);
+  EXPECT_EQ(RequestThreads(1).code(), absl::StatusCode::kOk);
+  EXPECT_EQ(RequestThreads(4).code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace
