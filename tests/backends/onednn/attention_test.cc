@@ -87,6 +87,9 @@ std::vector<HostTensor> Inputs(const Case& c, DType dtype) {
   return inputs;
 }
 
+// The larger one; NaN is worse than any number.
+double Worse(double a, double b) { return std::isnan(a) || b <= a ? a : b; }
+
 // Largest error in epsilons, relative to the largest value of all outputs: the gradients of the
 // query bias may be small beside the others, which are what they are sums of.
 double Error(const std::vector<HostTensor>& want, const std::vector<HostTensor>& got, DType dtype) {
@@ -95,10 +98,27 @@ double Error(const std::vector<HostTensor>& want, const std::vector<HostTensor>&
     scale = std::max(scale, LargestAbsolute(want[i].values));
     for (size_t e = 0; e < want[i].values.size(); ++e) {
       const double difference = std::abs(want[i].values[e] - got[i].values[e]);
-      error = difference <= error ? error : difference;  // keeps NaN
+      error = Worse(error, difference);
     }
   }
   return error / scale / EpsilonOf(dtype);
+}
+
+// The largest ratio of the difference to the output, both as root mean squares, in epsilons: a part
+// that is missing shows here also where another output is much larger.
+double MeanError(const std::vector<HostTensor>& want, const std::vector<HostTensor>& got,
+                 DType dtype) {
+  double worst = 0;
+  for (size_t i = 0; i < want.size(); ++i) {
+    double error = 0, scale = 0;
+    for (size_t e = 0; e < want[i].values.size(); ++e) {
+      error += std::pow(want[i].values[e] - got[i].values[e], 2);
+      scale += std::pow(want[i].values[e], 2);
+    }
+    const double ratio = std::sqrt(error / scale);
+    worst = Worse(worst, ratio);
+  }
+  return worst / EpsilonOf(dtype);
 }
 
 struct Variant {
@@ -129,6 +149,9 @@ class AttentionTest : public ::testing::TestWithParam<std::tuple<Case, Variant>>
     ASSERT_TRUE(want.ok()) << want.status();
     // Seen in f32: up to 11, backward at head width 128. bf16: the bound of the op cases.
     EXPECT_LT(Error(*want, got, run.dtype), run.dtype == DType::kBF16 ? 2.75 : 32);
+    if (run.dtype == DType::kBF16) {
+      EXPECT_LT(MeanError(*want, got, run.dtype), 2);  // seen: up to 1.33, backward with dropout
+    }
   }
 
   static std::shared_ptr<Backend> OneDnn() {
