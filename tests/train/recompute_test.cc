@@ -20,6 +20,7 @@
 namespace hourglass {
 namespace {
 
+using testing::BackendCase;
 using testing::MakeModel;
 using testing::MakeTrainer;
 using testing::Numbers;
@@ -69,13 +70,6 @@ int64_t RepeatedNodes(Trainer& trainer) {
                        [](const Node& node) { return node.recomputed; });
 }
 
-struct BackendCase {
-  const char* name;
-  std::shared_ptr<Backend> (*make)();
-  DType dtype;
-};
-void PrintTo(const BackendCase& backend, std::ostream* out) { *out << backend.name; }
-
 class RecomputeOnBackendTest : public ::testing::TestWithParam<BackendCase> {
  protected:
   std::unique_ptr<Trainer> Make(const ModelConfig& config, const RecomputeSettings& recompute,
@@ -89,14 +83,11 @@ class RecomputeOnBackendTest : public ::testing::TestWithParam<BackendCase> {
   }
 };
 
-std::vector<BackendCase> BackendCases() {
-  std::vector<BackendCase> cases = {{"reference_f64", MakeReferenceBackend, DType::kF64},
-                                    {"onednn_f32", MakeOneDnnBackend, DType::kF32}};
-  if (CpuSupportsBf16()) cases.push_back({"onednn_bf16", MakeOneDnnBackend, DType::kBF16});
-  return cases;
-}
-INSTANTIATE_TEST_SUITE_P(All, RecomputeOnBackendTest, ::testing::ValuesIn(BackendCases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Reference, RecomputeOnBackendTest,
+                         ::testing::Values(BackendCase{"f64", MakeReferenceBackend, DType::kF64}),
+                         testing::CaseName);
+INSTANTIATE_TEST_SUITE_P(OneDnn, RecomputeOnBackendTest,
+                         ::testing::ValuesIn(testing::OneDnnCases()), testing::CaseName);
 
 TEST_P(RecomputeOnBackendTest, EveryBitIsThatWithout) {
   for (const double dropout : {0.0, 0.2}) {

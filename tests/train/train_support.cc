@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "hourglass/backends/onednn/onednn_backend.h"
 #include "hourglass/base/runfiles.h"
 #include "hourglass/model/hourglass_lm.h"
 #include "hourglass/train/host_values.h"
@@ -74,6 +75,16 @@ double RelativeError(const std::vector<double>& got, const std::vector<double>& 
     if (const double d = std::abs(got[i] - want[i]); !(d <= difference)) difference = d;
   }
   return difference / largest;
+}
+
+void PrintTo(const BackendCase& backend, std::ostream* out) { *out << backend.name; }
+
+std::string CaseName(const ::testing::TestParamInfo<BackendCase>& info) { return info.param.name; }
+
+std::vector<BackendCase> OneDnnCases() {
+  std::vector<BackendCase> cases = {{"f32", MakeOneDnnBackend, DType::kF32}};
+  if (CpuSupportsBf16()) cases.push_back({"bf16", MakeOneDnnBackend, DType::kBF16});
+  return cases;
 }
 
 std::string TestFolder() {

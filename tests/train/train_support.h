@@ -1,6 +1,8 @@
 #pragma once
 // Small models, and what the tests of training do with them again and again.
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +31,17 @@ std::vector<double> Numbers(const State& state, const std::string& name);
 
 // Largest absolute difference over the largest absolute value of `want`.
 double RelativeError(const std::vector<double>& got, const std::vector<double>& want);
+
+// A parameter of tests that run on several backends.
+struct BackendCase {
+  const char* name;
+  std::shared_ptr<Backend> (*make)();
+  DType dtype;
+};
+void PrintTo(const BackendCase& backend, std::ostream* out);
+std::string CaseName(const ::testing::TestParamInfo<BackendCase>& info);
+// f32, and bf16 where this CPU multiplies it.
+std::vector<BackendCase> OneDnnCases();
 
 // An empty folder of the running test.
 std::string TestFolder();

@@ -17,6 +17,7 @@
 namespace hourglass {
 namespace {
 
+using testing::BackendCase;
 using testing::MakeModel;
 using testing::MakeTrainer;
 using testing::Numbers;
@@ -110,13 +111,6 @@ RunBits BitsOf(const Trainer& trainer, const std::vector<StepResult>& steps) {
   return bits;
 }
 
-struct BackendCase {
-  const char* name;
-  std::shared_ptr<Backend> (*make)();
-  DType dtype;
-};
-void PrintTo(const BackendCase& backend, std::ostream* out) { *out << backend.name; }
-
 class TrainerOnBackendTest : public ::testing::TestWithParam<BackendCase> {
  protected:
   bool OnOneDnn() const { return GetParam().make == MakeOneDnnBackend; }
@@ -128,16 +122,13 @@ class TrainerOnBackendTest : public ::testing::TestWithParam<BackendCase> {
   }
 };
 
-std::vector<BackendCase> BackendCases() {
-  std::vector<BackendCase> cases = {{"reference_f64", MakeReferenceBackend, DType::kF64},
-                                    {"reference_f32", MakeReferenceBackend, DType::kF32},
-                                    {"reference_bf16", MakeReferenceBackend, DType::kBF16},
-                                    {"onednn_f32", MakeOneDnnBackend, DType::kF32}};
-  if (CpuSupportsBf16()) cases.push_back({"onednn_bf16", MakeOneDnnBackend, DType::kBF16});
-  return cases;
-}
-INSTANTIATE_TEST_SUITE_P(All, TrainerOnBackendTest, ::testing::ValuesIn(BackendCases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Reference, TrainerOnBackendTest,
+                         ::testing::Values(BackendCase{"f64", MakeReferenceBackend, DType::kF64},
+                                           BackendCase{"f32", MakeReferenceBackend, DType::kF32},
+                                           BackendCase{"bf16", MakeReferenceBackend, DType::kBF16}),
+                         testing::CaseName);
+INSTANTIATE_TEST_SUITE_P(OneDnn, TrainerOnBackendTest, ::testing::ValuesIn(testing::OneDnnCases()),
+                         testing::CaseName);
 
 TEST(TrainerTest, OneDnnTrainsInBf16WhereTheCpuMultipliesIt) {
   TrainSettings settings = TinySettings();
