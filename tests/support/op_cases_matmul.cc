@@ -106,6 +106,8 @@ void AddMatmulCases(std::vector<OpCase>& cases) {
       {"residual_transpose_b", {3, 7}, {6, 7}, kTransposeB | kBias | kWide | kResidual},
       {"residual_many_rows", {2, 520, 33}, {33, 65}, kBias | kWide | kResidual | kSlow},
       {"wide_transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow | kWide},
+      // More than one block of the own gradient of weights in every direction, and an odd depth.
+      {"wide_transpose_a_blocks", {7, 43, 530}, {7, 43, 272}, kTransposeA | kSlow | kWide},
   };
   for (const Case& c : table) cases.push_back(MakeCase(c, Normal()));
   const Case integers[] = {

@@ -58,15 +58,16 @@ class AttentionGradKernel : public Kernel {
       at_.draws = layout_.AddBytes(KeptTile().DrawBytes(plan));
       at_.keep = layout_.AddBytes(KeptTile().Bytes(plan, tile_rows_));
     }
-    executed_ = SumOverBlocks(plan, tile_rows_, kBlockColumns, [&](QueryTile tile, KeyBlock block) {
-      return ScoreFlops(plan, tile, block) + GradientFlops(tile, block);
-    });
   }
 
   size_t WorkspaceBytes() const override {
     return static_cast<size_t>(plan_.parts) * (layout_.bytes() + PartialBytes());
   }
-  int64_t Executed() const override { return executed_; }
+  int64_t Executed() const override {
+    return SumOverBlocks(plan_, tile_rows_, kBlockColumns, [&](QueryTile tile, KeyBlock block) {
+      return ScoreFlops(plan_, tile, block) + GradientFlops(tile, block);
+    });
+  }
   std::string Implementation() const override {
     return absl::StrCat("hourglass:attention_grad:", TileGemmTarget(),
                         kPair<E> == 2 ? "_bf16" : "");
@@ -532,7 +533,6 @@ class AttentionGradKernel : public Kernel {
   const StripLayout strip_;
   ScratchLayout layout_;
   Offsets at_;
-  int64_t executed_ = 0;
 };
 
 }  // namespace

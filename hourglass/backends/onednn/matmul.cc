@@ -5,6 +5,7 @@
 #include "hourglass/backends/onednn/kernel_util.h"
 #include "hourglass/backends/onednn/matmul_primitive.h"
 #include "hourglass/backends/onednn/onednn_backend.h"
+#include "hourglass/backends/onednn/weight_gradient.h"
 #include "hourglass/base/status.h"
 
 namespace hourglass::onednn {
@@ -36,6 +37,25 @@ class MatmulKernel : public Kernel {
  private:
   std::unique_ptr<MatmulPrimitive> primitive_;
   bool bias_, residual_;
+  int64_t flops_;
+};
+
+class WeightGradientKernel : public Kernel {
+ public:
+  explicit WeightGradientKernel(const MatmulProblem& problem)
+      : gradient_(problem.m, problem.n, problem.k, problem.threads),
+        flops_(2 * problem.m * problem.n * problem.k) {}
+  size_t WorkspaceBytes() const override { return gradient_.WorkspaceBytes(); }
+  absl::Status Run(const RunContext&, std::span<const TensorView> in,
+                   std::span<const TensorView> out, std::span<std::byte> workspace) override {
+    gradient_.Run(in[0].As<BFloat16>(), in[1].As<BFloat16>(), out[0].As<float>(), workspace.data());
+    return absl::OkStatus();
+  }
+  int64_t Executed() const override { return flops_; }
+  std::string Implementation() const override { return "hourglass:weight_gradient:avx512_bf16"; }
+
+ private:
+  WeightGradient gradient_;
   int64_t flops_;
 };
 
@@ -74,6 +94,9 @@ MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
 KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
   HG_RETURN_IF_ERROR(ExpectProductDType(node));
   const MatmulProblem problem = ProblemOf(op, node);
+  if (op.transpose_a() && problem.dtype == DType::kBF16 && WeightGradient::Supports(problem.n)) {
+    return std::make_unique<WeightGradientKernel>(problem);
+  }
   HG_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
                       MatmulPrimitive::Create(problem, node.ToString()));
   return std::make_unique<MatmulKernel>(std::move(primitive), problem);

@@ -125,5 +125,6 @@ std::shared_ptr<Backend> MakeOneDnnBackend() {
 }
 
 bool CpuSupportsBf16() { return IsaIncludes(dnnl_cpu_isa_avx512_core_bf16); }
+bool CpuHasAmx() { return IsaIncludes(dnnl_cpu_isa_avx512_core_amx); }
 
 }  // namespace hourglass

@@ -15,5 +15,7 @@ std::shared_ptr<Backend> MakeOneDnnBackend();
 // True where this CPU multiplies bf16 in hardware (AVX512-BF16 or AMX) and oneDNN may use it. The
 // environment variable ONEDNN_MAX_CPU_ISA can forbid it.
 bool CpuSupportsBf16();
+// True where it does so with AMX.
+bool CpuHasAmx();
 
 }  // namespace hourglass
