@@ -5,7 +5,9 @@
 #include "experiments/parity/parity_check.h"
 #include "experiments/runner/backends.h"
 #include "experiments/runner/paths.h"
+#include "hourglass/base/core_count.h"
 #include "hourglass/base/json_text.h"
+#include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 
@@ -54,6 +56,7 @@ absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
                                                                 : "f32";
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(dtype_name));
   HG_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, MakeBackend(flags.backend));
+  SetThreadCount(CoreCount());
   ExitCode code = kExitOk;
   for (const std::string& fixture : flags.fixtures) {
     const absl::StatusOr<ParityResult> result = CheckFixture(CallerPath(fixture), backend, dtype);

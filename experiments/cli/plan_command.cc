@@ -15,6 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kMega = 1e6;
+constexpr double kMebi = 1 << 20;
 constexpr double kGiga = 1e9;
 
 struct Flags {
@@ -73,7 +74,7 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
   out << absl::StrFormat("%-*s %12s  %-26s %10s %9s\n", width, "", "", "forward MFLOP/byte",
                          "training", "memory");
   out << absl::StrFormat("%-*s %12s %8s %8s %9s %11s %9s", width, "cell", "parameters", "needed",
-                         "dense", "trax*", "MFLOP/byte", "MB");
+                         "dense", "trax*", "MFLOP/byte", "MiB");
   if (several) out << absl::StrFormat(" %9s", "steps");
   out << (spec.has_match() ? "  mismatch\n" : "\n");
   for (const CellPlan& plan : plans) {
@@ -82,7 +83,7 @@ void PrintTable(const specs::Experiment& spec, const std::vector<CellPlan>& plan
                            plan.PerByte(plan.forward.dense) / kMega,
                            plan.TraxPerByte(plan.forward.dense_trax) / kMega,
                            plan.PerByte(plan.training.needed) / kMega,
-                           static_cast<double>(plan.planned_bytes) / kMega);
+                           static_cast<double>(plan.planned_bytes) / kMebi);
     if (several) out << absl::StrFormat(" %9d", plan.steps);
     if (plan.mismatch) out << absl::StrFormat("  %+7.2f %%", 100 * *plan.mismatch);
     if (!plan.recomputed.empty()) out << "  recomputed: " << absl::StrJoin(plan.recomputed, ", ");

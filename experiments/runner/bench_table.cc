@@ -58,12 +58,12 @@ std::string Facts(const Json& result) {
   std::string text = "\n";
   AppendPeak(result["product_peak"], "product peak", "GFLOP/s", "gflop_per_s", text);
   AppendPeak(result["memory_peak"], "memory peak", "GB/s", "gb_per_s", text);
-  absl::StrAppendFormat(&text, "%-14s planned %.1f MB (parameters, gradients, moments %.1f), ",
+  absl::StrAppendFormat(&text, "%-14s planned %.1f MiB (parameters, gradients, moments %.1f), ",
                         "memory", Number(result["planned_mb"]), Number(result["state_mb"]));
-  absl::StrAppendFormat(&text, "resident at most %.1f MB\n", Number(result["peak_rss_mb"]));
+  absl::StrAppendFormat(&text, "resident at most %.1f MiB\n", Number(result["peak_rss_mb"]));
   absl::StrAppendFormat(&text, "%-14s %s", "huge pages", Text(result["huge_pages"]));
   if (result["huge_pages_mb"].is_number()) {
-    absl::StrAppendFormat(&text, ", %.1f MB in them", Number(result["huge_pages_mb"]));
+    absl::StrAppendFormat(&text, ", %.1f MiB in them", Number(result["huge_pages_mb"]));
   }
   absl::StrAppendFormat(&text, "\n%-14s training %.1f%%, drift %+.1f%%; forward %.1f%%, %+.1f%%",
                         "spread", 100 * Number(result["train_spread"]),

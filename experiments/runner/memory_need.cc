@@ -9,8 +9,8 @@ namespace {
 
 std::string Size(int64_t bytes) {
   const auto size = static_cast<double>(bytes);
-  return size >= 1e9 ? absl::StrFormat("%.1f GB", 1e-9 * size)
-                     : absl::StrFormat("%.1f MB", 1e-6 * size);
+  return bytes >= 1 << 30 ? absl::StrFormat("%.1f GiB", size / (1 << 30))
+                          : absl::StrFormat("%.1f MiB", size / (1 << 20));
 }
 
 }  // namespace

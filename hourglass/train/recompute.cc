@@ -58,8 +58,8 @@ class Chooser {
   }
 
   absl::Status ChooseNamed() {
-    for (const std::string& name :
-         std::vector<std::string>(absl::StrSplit(settings_.what, ',', absl::SkipEmpty()))) {
+    if (settings_.what.empty()) return absl::OkStatus();
+    for (const std::string& name : std::vector<std::string>(absl::StrSplit(settings_.what, ','))) {
       if (name == kElementwise) {
         elementwise_ = true;
       } else if (name == kBlocks) {
@@ -127,7 +127,7 @@ class Chooser {
 
   absl::Status ChooseScope(const std::string& name) {
     Candidate candidate = CandidateOf(name);
-    if (std::count(candidate.nodes.begin(), candidate.nodes.end(), true) > 0) {
+    if (!name.empty() && std::count(candidate.nodes.begin(), candidate.nodes.end(), true) > 0) {
       chosen_.push_back(std::move(candidate));
       return absl::OkStatus();
     }

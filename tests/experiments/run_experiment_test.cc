@@ -397,7 +397,7 @@ TEST_F(RunExperimentTest, AModelLargerThanTheMemoryIsRefusedBeforeAnythingIsWrit
   EXPECT_EQ(ExitCodeFor(summary.status()), kExitBadConfiguration) << summary.status();
   EXPECT_THAT(std::string(summary.status().message()),
               testing::AllOf(HasSubstr("tiny, cell \"2@1\": needs "),
-                             HasSubstr(" and 0.1 MB are available; make model.d_model")));
+                             HasSubstr(" and 0.1 MiB are available; make model.d_model")));
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/deep"));
   // A real one, on any machine there is.
   EXPECT_EQ(Cli({"run", folder_ + "/tiny.textproto", "--db", options_.database, "--set",

@@ -293,6 +293,15 @@ TEST(RecomputeMemoryTest, AnUnknownNameIsRefusedWithThoseThereAre) {
             "valley.middle.1, post.0");
 }
 
+TEST(RecomputeMemoryTest, AnEmptyNameIsRefused) {
+  for (const char* what : {",", "pre.0,", "blocks,,levels"}) {
+    const auto price = PriceTraining(*MakeModel(Models(0.0)[2]), {2, 12, DType::kF32}, {what, 0});
+    EXPECT_EQ(price.status().code(), absl::StatusCode::kInvalidArgument) << what;
+    EXPECT_NE(price.status().message().find("nothing is called ''"), std::string::npos)
+        << price.status();
+  }
+}
+
 // R^2 of the straight line through planned bytes at lengths of 1,024 to 8,192.
 double Straightness(const ModelConfig& config, const RecomputeSettings& recompute) {
   std::vector<double> x, y;
