@@ -123,7 +123,8 @@ absl::Status Program::CompileKernels() {
       step.kernel = *std::move(kernel);
       plan_.workspace_bytes =
           std::max(plan_.workspace_bytes, static_cast<int64_t>(step.kernel->WorkspaceBytes()));
-      executed_flops_ += step.kernel->Executed();
+      step.executed_flops = step.kernel->Executed();
+      executed_flops_ += step.executed_flops;
     }
     steps_.push_back(std::move(step));
   }
@@ -305,7 +306,7 @@ std::vector<NodeProfile> Program::Profile() const {
     const Node& node = graph_.nodes()[n];
     const NodeSpecs specs = SpecsOf(graph_, node);
     profile.push_back({std::string(node.op->Name()), node.scope, step.kernel->Implementation(),
-                       step.nanos, step.runs, step.kernel->Executed(),
+                       step.nanos, step.runs, step.executed_flops,
                        node.op->Count(specs.inputs, specs.outputs).bytes});
   }
   return profile;

@@ -87,6 +87,7 @@ class Program {
  private:
   struct Step {
     std::unique_ptr<Kernel> kernel;  // null for views
+    int64_t executed_flops = 0;      // of a run
     std::vector<TensorView> in, out;
     int64_t nanos = 0;
     int64_t runs = 0;

@@ -127,6 +127,7 @@ class Chooser {
 
   absl::Status ChooseScope(const std::string& name) {
     Candidate candidate = CandidateOf(name);
+    // The empty scope has all nodes.
     if (!name.empty() && std::count(candidate.nodes.begin(), candidate.nodes.end(), true) > 0) {
       chosen_.push_back(std::move(candidate));
       return absl::OkStatus();

@@ -10,9 +10,9 @@
 #include <fstream>
 #include <limits>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
-#include <string_view>
 
 #include "hourglass/backends/onednn/onednn_backend.h"
 #include "hourglass/base/parallel_for.h"
@@ -200,6 +200,24 @@ TEST_P(LargeTest, AgreesWithReference) {
   }
 }
 
+// Blocks are cut differently for 1, 2 and 3 threads. The library's products may depend on them.
+TEST(OneDnn, WeightGradientsInBf16DoNotDependOnTheThreads) {
+  const std::vector<HostTensor> inputs = {Half(Normal({4, 211, 300}, 1)),
+                                          Half(Normal({4, 211, 112}, 2))};
+  const auto op = std::make_shared<MatmulOp>(true, false, false, DType::kF32);
+  std::vector<std::vector<std::byte>> first;
+  for (const int threads : {1, 2, 3}) {
+    const auto run = OpRun::Prepare(MakeOneDnnBackend(), op, inputs, {.threads = threads});
+    ASSERT_EQ(run.ok(), CpuSupportsBf16()) << run.status();
+    if (!run.ok()) continue;
+    const bool own = (*run)->kernel()->Implementation() == "hourglass:weight_gradient:avx512_bf16";
+    EXPECT_EQ(own, !CpuHasAmx());
+    ASSERT_TRUE((*run)->Run().ok());
+    if (first.empty()) first = (*run)->OutputBytes();
+    EXPECT_TRUE(!own || (*run)->OutputBytes() == first) << "threads " << threads;
+  }
+}
+
 TEST(OneDnn, ProductsAreTheSameAtEveryRun) {
   const std::vector<HostTensor> inputs = {Normal({3, 70, 130}, 1), Normal({130, 111}, 2)};
   const auto op = std::make_shared<MatmulOp>(false, false, false);
@@ -305,13 +323,21 @@ TEST(OneDnn, NamesTheNodeThatItCannotDo) {
                                                    HasSubstr("'pre.0'"), HasSubstr("f32 only")));
 }
 
-TEST(OneDnn, Bf16IsWhatTheCpuSays) {
+// Whether the CPU has a feature and ONEDNN_MAX_CPU_ISA is none of the limits that forbid it.
+bool MayUse(const char* feature, const std::set<std::string>& forbidding) {
   std::stringstream cpu;
   cpu << std::ifstream("/proc/cpuinfo").rdbuf();
   const char* const limit = std::getenv("ONEDNN_MAX_CPU_ISA");
-  const bool allowed =
-      limit == nullptr || std::string_view(limit).find("BF16") != std::string_view::npos;
-  EXPECT_EQ(CpuSupportsBf16(), allowed && cpu.str().find("avx512_bf16") != std::string::npos);
+  return cpu.str().find(feature) != std::string::npos &&
+         (limit == nullptr || forbidding.count(limit) == 0);
+}
+
+TEST(OneDnn, Bf16AndAmxAreWhatTheCpuSays) {
+  std::set<std::string> limits = {
+      "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI"};
+  EXPECT_EQ(CpuSupportsBf16(), MayUse("avx512_bf16", limits));
+  limits.insert({"AVX512_CORE_BF16", "AVX512_CORE_FP16"});
+  EXPECT_EQ(CpuHasAmx(), MayUse("amx_bf16", limits));
 }
 
 // onednn_avx2_test runs this whole file with the library limited to AVX2.

@@ -106,7 +106,11 @@ void AddMatmulCases(std::vector<OpCase>& cases) {
       {"residual_transpose_b", {3, 7}, {6, 7}, kTransposeB | kBias | kWide | kResidual},
       {"residual_many_rows", {2, 520, 33}, {33, 65}, kBias | kWide | kResidual | kSlow},
       {"wide_transpose_a_tiles", {2, 150, 96}, {2, 150, 33}, kTransposeA | kSlow | kWide},
-      // More than one block of the own gradient of weights in every direction, and an odd depth.
+      // For the own gradient of weights, which takes columns in groups of 16: a result in bf16,
+      // which it does not write, few rows, and several blocks in every direction with an odd depth.
+      {"transpose_a_aligned", {2, 3, 5}, {2, 3, 16}, kTransposeA},
+      {"wide_transpose_a_narrow", {1, 3, 5}, {1, 3, 16}, kTransposeA | kWide},
+      {"wide_transpose_a_few_rows", {2, 1050, 5}, {2, 1050, 64}, kTransposeA | kSlow | kWide},
       {"wide_transpose_a_blocks", {7, 43, 530}, {7, 43, 272}, kTransposeA | kSlow | kWide},
   };
   for (const Case& c : table) cases.push_back(MakeCase(c, Normal()));

@@ -43,8 +43,7 @@ class MatmulKernel : public Kernel {
 class WeightGradientKernel : public Kernel {
  public:
   explicit WeightGradientKernel(const MatmulProblem& problem)
-      : gradient_(problem.m, problem.n, problem.k, problem.threads),
-        flops_(2 * problem.m * problem.n * problem.k) {}
+      : gradient_(problem), flops_(2 * problem.m * problem.n * problem.k) {}
   size_t WorkspaceBytes() const override { return gradient_.WorkspaceBytes(); }
   absl::Status Run(const RunContext&, std::span<const TensorView> in,
                    std::span<const TensorView> out, std::span<std::byte> workspace) override {
@@ -94,9 +93,7 @@ MatmulProblem ProblemOf(const MatmulOp& op, const NodeSpecs& node) {
 KernelTable::Result MakeMatmul(const MatmulOp& op, const NodeSpecs& node) {
   HG_RETURN_IF_ERROR(ExpectProductDType(node));
   const MatmulProblem problem = ProblemOf(op, node);
-  if (op.transpose_a() && problem.dtype == DType::kBF16 && WeightGradient::Supports(problem.n)) {
-    return std::make_unique<WeightGradientKernel>(problem);
-  }
+  if (WeightGradient::Supports(problem)) return std::make_unique<WeightGradientKernel>(problem);
   HG_ASSIGN_OR_RETURN(std::unique_ptr<MatmulPrimitive> primitive,
                       MatmulPrimitive::Create(problem, node.ToString()));
   return std::make_unique<MatmulKernel>(std::move(primitive), problem);

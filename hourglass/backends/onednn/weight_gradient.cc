@@ -1,6 +1,7 @@
 #include "hourglass/backends/onednn/weight_gradient.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <limits>
@@ -13,15 +14,18 @@
 namespace hourglass::onednn {
 namespace {
 
-// Columns of a panel: 256 rows of one of b and one of a take 32 of the 48 KB of the first-level
-// cache.
+// Columns of a packed panel. A panel of a and one of b, 256 rows each, take 32 KB: they stay in a
+// first-level cache of 48 KB.
 constexpr int64_t kPanel = 2 * kTileColumns;
-// The largest block: 512 KB of sums, 256 and 128 KB of packed a and b.
+// The largest block: 512 KB of sums, 256 and 128 KB of packed a and b, for a second-level cache of
+// 1 MB. Larger blocks pack less often.
 constexpr int64_t kMostRows = 512, kMostColumns = 256, kMostDepth = 256;
-// Rows of the depth that are packed before the next panel: they stay in the first-level cache.
+constexpr int64_t kLeastRows = 64, kLeastColumns = kPanel;
+// Rows that are packed before the next panel: they stay in the first-level cache.
 constexpr int64_t kPackRows = 16;
-// To pack a number costs about as much time as so many multiplications.
+// Packing one number takes about as long as so many multiply-adds.
 constexpr int64_t kPackCost = 30;
+constexpr int64_t kLineNumbers = 32;  // of bf16 in a cache line
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -44,53 +48,64 @@ struct WeightGradient::Scratch {
   BFloat16 *left, *right;  // panels of a and b
 };
 
-bool WeightGradient::Supports(int64_t n) {
-  return CpuSupportsBf16() && !CpuHasAmx() && n % kTileColumns == 0;
+bool WeightGradient::Supports(const MatmulProblem& problem) {
+  const auto [m, n, k] = std::array{problem.m, problem.n, problem.k};
+  const bool layout = problem.a.row == 1 && problem.a.column == m && problem.b.row == n &&
+                      problem.b.column == 1 && !problem.bias && !problem.residual;
+  const bool types = problem.dtype == DType::kBF16 && problem.dst_dtype == DType::kF32;
+  const bool extents = std::min({m, n, k}) > 0 && n % kTileColumns == 0 &&
+                       CeilDiv(m, kLeastRows) * CeilDiv(n, kLeastColumns) >= problem.threads;
+  return layout && types && extents && CpuSupportsBf16() && !CpuHasAmx();
 }
 
-// The blocks that keep the busiest thread the shortest.
-WeightGradient::WeightGradient(int64_t m, int64_t n, int64_t k, int threads)
-    : m_(m), n_(n), k_(k), threads_(threads) {
+// The blocks that keep the busiest thread the shortest; the first, largest of equal ones.
+WeightGradient::WeightGradient(const MatmulProblem& problem)
+    : m_(problem.m), n_(problem.n), k_(problem.k), threads_(problem.threads) {
   int64_t least = std::numeric_limits<int64_t>::max();
-  for (int64_t rows = kMostRows; rows >= 2 * kPanel; rows /= 2) {
-    for (int64_t columns = kMostColumns; columns >= kPanel; columns /= 2) {
-      const int64_t blocks = CeilDiv(m, rows) * CeilDiv(n, columns);
-      const int64_t height = std::min(rows, m), width = std::min(columns, n);
+  for (int64_t most_rows = kMostRows; most_rows >= kLeastRows; most_rows /= 2) {
+    for (int64_t most_columns = kMostColumns; most_columns >= kLeastColumns; most_columns /= 2) {
+      const int64_t rows = std::min(most_rows, m_), columns = std::min(most_columns, n_);
+      const int64_t blocks = CeilDiv(m_, rows) * CeilDiv(n_, columns);
       const int64_t cost =
-          CeilDiv(blocks, threads) * (height * width + kPackCost * (height + width));
+          CeilDiv(blocks, threads_) * (rows * columns + kPackCost * (rows + columns));
       if (cost >= least) continue;
       least = cost;
       rows_ = rows;
       columns_ = columns;
     }
   }
-  depth_ = 2 * CeilDiv(CeilDiv(k, CeilDiv(k, kMostDepth)), 2);
+  depth_ = 2 * CeilDiv(CeilDiv(k_, CeilDiv(k_, kMostDepth)), 2);
 }
 
-int64_t WeightGradient::Blocks() const { return CeilDiv(m_, rows_) * CeilDiv(n_, columns_); }
+int64_t WeightGradient::LeftNumbers() const {
+  return CeilDiv(rows_ * depth_, kLineNumbers) * kLineNumbers;
+}
 
-size_t WeightGradient::PartBytes() const {
+// All three parts are whole cache lines, since columns_ is a multiple of 16.
+size_t WeightGradient::SlotBytes() const {
   return static_cast<size_t>(rows_ * columns_) * sizeof(float) +
-         static_cast<size_t>((rows_ + columns_) * depth_) * sizeof(BFloat16);
+         static_cast<size_t>(LeftNumbers() + columns_ * depth_) * sizeof(BFloat16);
 }
 
 size_t WeightGradient::WorkspaceBytes() const {
-  return static_cast<size_t>(threads_) * PartBytes();
+  return static_cast<size_t>(threads_) * SlotBytes();
 }
 
-WeightGradient::Scratch WeightGradient::ScratchOf(std::byte* workspace, int64_t part) const {
-  auto* const sums = reinterpret_cast<float*>(workspace + static_cast<size_t>(part) * PartBytes());
+WeightGradient::Scratch WeightGradient::ScratchOf(std::byte* workspace, int64_t slot) const {
+  auto* const sums = reinterpret_cast<float*>(workspace + static_cast<size_t>(slot) * SlotBytes());
   auto* const left = reinterpret_cast<BFloat16*>(sums + rows_ * columns_);
-  return {sums, left, left + rows_ * depth_};
+  return {sums, left, left + LeftNumbers()};
 }
 
-// A thread takes the next block when it is done with one.
 void WeightGradient::Run(const BFloat16* a, const BFloat16* b, float* dst,
                          std::byte* workspace) const {
+  const int64_t blocks = CeilDiv(m_, rows_) * CeilDiv(n_, columns_);
   std::atomic<int64_t> next{0};
-  ParallelFor(threads_, 1, [&](int64_t begin, int64_t, int) {
-    const Scratch scratch = ScratchOf(workspace, begin);
-    for (int64_t block = next++; block < Blocks(); block = next++) {
+  // One slot each; a thread takes the next block when it is done with one, for two threads of a
+  // shared machine are rarely equally fast.
+  ParallelFor(threads_, 1, [&](int64_t slot, int64_t, int) {
+    const Scratch scratch = ScratchOf(workspace, slot);
+    for (int64_t block = next++; block < blocks; block = next++) {
       RunBlock(block, a, b, dst, scratch);
     }
   });
