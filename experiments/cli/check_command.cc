@@ -56,6 +56,7 @@ absl::StatusOr<ExitCode> Check(const Flags& flags, const CliContext& context) {
                                                                 : "f32";
   HG_ASSIGN_OR_RETURN(const DType dtype, ParseDType(dtype_name));
   HG_ASSIGN_OR_RETURN(const std::shared_ptr<Backend> backend, MakeBackend(flags.backend));
+  // As `run` does, whatever OMP_NUM_THREADS and OMP_DYNAMIC say.
   SetThreadCount(CoreCount());
   ExitCode code = kExitOk;
   for (const std::string& fixture : flags.fixtures) {

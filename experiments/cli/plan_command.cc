@@ -5,7 +5,9 @@
 #include "experiments/cli/spec_flags.h"
 #include "experiments/runner/planner.h"
 #include "experiments/runner/spec_loader.h"
+#include "hourglass/base/core_count.h"
 #include "hourglass/base/json_text.h"
+#include "hourglass/base/parallel_for.h"
 #include "hourglass/base/status.h"
 #include "nlohmann/json.hpp"
 
@@ -106,6 +108,8 @@ absl::StatusOr<ExitCode> Plan(const Flags& flags, const CliContext& context) {
     *context.out << CanonicalText(spec);
     return kExitOk;
   }
+  // As `run` does: kernels take memory for every thread.
+  SetThreadCount(CoreCount());
   HG_ASSIGN_OR_RETURN(const std::vector<CellPlan> plans, PlanExperiment(spec));
   if (flags.json) {
     // An array with one object a line, for programs and for eyes.

@@ -79,7 +79,7 @@ std::string Facts(const Json& result) {
 std::string OpTable(const char* title, const Json& ops) {
   std::string text = absl::StrFormat("\n%-22s %-46s %5s %9s %6s %8s %8s %7s %8s %8s %7s\n", title,
                                      "implementation", "nodes", "ms", "share", "GFLOP", "GFLOP/s",
-                                     "of peak", "MB", "GB/s", "of peak");
+                                     "of peak", "MiB", "GB/s", "of peak");
   for (const Json& op : ops) {
     const bool products = Number(op["gflop_per_step"]) > 0;
     absl::StrAppendFormat(&text, "%-22s %-46s %5d %9.3f %5.1f%% %8s %8s %7s %8.1f %8s %7s\n",

@@ -249,6 +249,7 @@ TEST(BenchText, SaysWhatWasNotMeasured) {
   EXPECT_THAT(text, HasSubstr("83.1%\n")) << text;
   EXPECT_THAT(text, HasSubstr("product peak   108.3 GFLOP/s: 512x512x512 packed brg; 1 rounds"));
   EXPECT_THAT(text, testing::Not(HasSubstr("memory peak")));
+  EXPECT_THAT(text, HasSubstr("planned 10.0 MiB (parameters, gradients, moments 4.0), "));
   EXPECT_THAT(text, HasSubstr("huge pages     madvise\n"));
   EXPECT_THAT(text, HasSubstr("load average 0.2 at the start"));
   EXPECT_THAT(text, testing::Not(HasSubstr("implementation")));
@@ -267,6 +268,7 @@ TEST(BenchText, SaysWhatWasNotMeasured) {
   result["forward_ops"] = nlohmann::ordered_json::array();
   const std::string table = BenchText(result);
   EXPECT_THAT(table, HasSubstr("hourglass:gelu"));
+  EXPECT_THAT(table, HasSubstr("     MiB     GB/s of peak\n"));
   EXPECT_THAT(table, HasSubstr("37.5%        -        -       -     12.0      8.4       -\n"))
       << table;
 }

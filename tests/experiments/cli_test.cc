@@ -6,6 +6,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "absl/strings/str_format.h"
 #include "experiments/cli/command.h"
 #include "hourglass/base/file.h"
 #include "hourglass/base/runfiles.h"
@@ -348,6 +349,14 @@ TEST(CliBenchTest, RecomputesWhatItIsTold) {
   EXPECT_EQ(with({"--memory-limit", "100K"}).code, 78);
   EXPECT_EQ(with({"--memory-limit", "plenty"}).code, 78);
   EXPECT_EQ(with({"--memory-limit", "1G"}).Json()["recomputed"], plain["recomputed"]);
+}
+
+TEST(CliPlanTest, TheTableShowsMemoryInMebibytes) {
+  const double bytes =
+      Call({"plan", "quickstart", "--json"}).Json()[0]["memory_bytes"].get<double>();
+  const Result table = Call({"plan", "quickstart"});
+  EXPECT_THAT(table.out, HasSubstr(" MiB  mismatch\n"));
+  EXPECT_THAT(table.out, HasSubstr(absl::StrFormat(" %.1f  ", bytes / 1048576)));
 }
 
 TEST(CliPlanTest, AMemoryLimitSaysWhatIsRecomputed) {
