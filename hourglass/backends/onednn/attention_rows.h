@@ -1,8 +1,8 @@
 #pragma once
 // The parts of attention that are not products, on rows of floats: packing (of weight gradients in
-// bf16 as well), softmax, its gradient, dropout. One thread; instructions are chosen at run time. Strides are in elements. What lies
-// outside the kernel may be bf16; inside, the factors of products are f32, or bf16 in pairs
-// (tile_gemm.h), and all else is f32.
+// bf16 as well), softmax, its gradient, dropout. One thread; instructions are chosen at run time.
+// Strides are in elements. What lies outside the kernel may be bf16; inside, the factors of
+// products are f32, or bf16 in pairs (tile_gemm.h), and all else is f32.
 
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 #pragma once
 // Matrix products on tiles that lie in cache: the inner loop of attention and of weight gradients
-// in bf16. One thread; called inside parallel regions. Instructions are chosen at run time (AVX2 or AVX-512).
+// in bf16. One thread; called inside parallel regions. Instructions are chosen at run time (AVX2 or
+// AVX-512).
 
 #include <cstdint>
 #include <type_traits>
